@@ -1,0 +1,122 @@
+"""Serves HTTP from one thread: the reading API over TCP, all of it over the private socket.
+
+The rule: the sockets are opened by `start`, in the caller's thread, so that a busy port is an
+error of the start and not of a thread; after that the thread lives until `stop`.
+"""
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from api.app import application
+from api.control import Control
+from api.listening import listen_tcp, listen_unix
+from metrics.instruments import Instruments
+from state.queries import Queries
+
+CONNECTIONS_MAX = 256
+"""Above this a request is refused with 503, so that a flood cannot take every descriptor."""
+
+
+class Server:
+    """`start`, then `alive` until `stop`. `hosts`: names besides localhost it is called by."""
+
+    def __init__(
+        self,
+        control: Control,
+        queries: Queries,
+        instruments: Instruments,
+        *,
+        host: str,
+        port: int,
+        socket_path: Path,
+        hosts: Iterable[str] = (),
+    ) -> None:
+        self._queries = queries
+        self._host = host
+        self._port = port
+        self._socket_path = socket_path
+        public = application(control, queries, instruments, hosts=hosts)
+        private = application(control, queries, instruments, private=True)
+        self._servers = (_uvicorn(public), _uvicorn(private))
+        self._listeners: tuple[socket.socket, ...] = ()
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+        self._socket_inode = 0
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, also where 0 was asked for."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """What to type into a browser on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if _bare_ipv6(host) else f"http://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Open both sockets and serve. Raises `ConfigurationError`, with nothing left open."""
+        tcp = listen_tcp(self._host, self._port)
+        self._port = tcp.getsockname()[1]
+        try:
+            private = listen_unix(self._socket_path)
+        except BaseException:
+            tcp.close()
+            raise
+        self._socket_inode = os.lstat(self._socket_path).st_ino
+        self._listeners = (tcp, private)
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Finish the requests under way (a second at most), then end. False if it took longer."""
+        for server in self._servers:
+            server.should_exit = True
+        self._queries.interrupt()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+            self._remove_socket()
+        return not self.alive
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        pairs = zip(self._servers, self._listeners, strict=True)
+        await asyncio.gather(*(server.serve([listener]) for server, listener in pairs))
+
+    def _remove_socket(self) -> None:
+        """Only if it is still ours: a successor may have made its own."""
+        with suppress(OSError):
+            if os.lstat(self._socket_path).st_ino == self._socket_inode:
+                self._socket_path.unlink()
+
+
+def _uvicorn(app: Starlette) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
+
+
+def _bare_ipv6(host: str) -> bool:
+    return ":" in host and not host.startswith("[")

@@ -1,0 +1,36 @@
+"""Every error raised on purpose, named by what the caller may do about it.
+
+    SessionwatchError
+    ├── TransientError       try again later: the same input may succeed
+    ├── PermanentError       park it: only a changed file or a new version can help
+    └── ConfigurationError   a person must change something: the hint says what
+
+The class decides the treatment (`core.plan.after_failure`), `reason` is the short word that
+metrics and `sessionwatch quarantine` count by, the text is for people. Input faults inside a
+file are not exceptions: they are `core.lines.Fault` values and end in the quarantine.
+"""
+
+
+class SessionwatchError(Exception):
+    """Base of the tree; never raised itself. `hint` names the next step for a person."""
+
+    def __init__(self, text: str, *, reason: str = "", hint: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason or type(self).__name__
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class TransientError(SessionwatchError):
+    """The world was not ready (disk full, file busy, provider down): retried with back-off."""
+
+
+class PermanentError(SessionwatchError):
+    """This input cannot be processed as it is: parked until the file or the version changes."""
+
+
+class ConfigurationError(SessionwatchError):
+    """The installation is wrong (settings, second instance, newer database): fix it and start."""

@@ -1,0 +1,79 @@
+"""The values that cross threads on their way into the database.
+
+The rule: values in, never closures. Rows are plain tuples under their table's name, a commit
+carries the ledger entry it started from (the fence) and the one it wants to leave, and the
+writer needs nothing else. Rows are identified by (generation, byte offset, position).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.ledger import LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowRows:
+    """Rows of one table as an Arrow IPC stream of the columns `offset, seq, …`."""
+
+    stream: bytes
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+
+RowSet = Sequence[tuple[Any, ...]] | ArrowRows
+"""Rows of one table: `(offset, seq, *columns)` tuples, or the same as Arrow (the backfill)."""
+
+RowSets = Mapping[str, RowSet]
+
+QUARANTINE = "quarantine_lines"
+"""Table of line faults; its rows are `(offset, seq, length_bytes, reason, detail, kept)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Rows of `after.generation` and the ledger entry that says which bytes they came from.
+
+    Applied only if the ledger still holds `before` (None: no entry yet); otherwise nothing is
+    written and the receipt says so. With another generation than before, the old one's rows
+    stop being live in the same transaction.
+    """
+
+    before: LedgerEntry | None
+    after: LedgerEntry
+    rows: RowSets = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows of a generation under construction: invisible until a commit makes it live."""
+
+    generation: int
+    rows: RowSets
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a command. `fenced`: the ledger had moved on, touch the key again."""
+
+    fenced: bool = False
+    rows_written: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Delete the rows of generations that no ledger entry calls live, `limit` at a time."""
+
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """A generation under construction will not be finished: its chunks may be collected."""
+
+    generation: int
+
+
+Command = Commit | Chunk | Abandon | Collect

@@ -1,0 +1,96 @@
+"""What a processor is: a pure map from what a file says to rows.
+
+The rule: same input, same rows. A processor sees no path on disk, no connection, no clock and no
+state from earlier calls; what needs two lines is computed by SQL over the rows. That is what
+makes steps equal the whole, a crash harmless and a process pool possible.
+
+Three kinds, each one class in one file with the attributes below; `processors.registry` finds it:
+
+- `LineProcessor`: `rows(line)` for each record of a session; an append costs the appended bytes.
+- `DocumentProcessor`: `rows(document)` of a whole file that is rewritten, not appended to.
+- `SessionProcessor`: `rows(session, tools)` of a whole session once it has gone quiet.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from logging import Logger
+from typing import Any, Literal, NamedTuple, Protocol
+
+from core.keys import SessionKey
+from core.lines import Line
+from core.record import Record
+
+Kind = Literal["line", "document", "session"]
+
+Row = NamedTuple
+"""A row is an instance of one of the processor's row types, a `NamedTuple` class whose annotations
+are `int`, `str`, `bool` or `float`, optionally `| None`. Integers must fit 64 bits; time is integer
+microseconds since 1970 UTC and money integer nano-dollars, because float sums differ from run to run."""
+
+SESSION_FILES = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
+
+
+class Processor(Protocol):
+    """The attributes every kind declares."""
+
+    name: str
+    version: int
+    """Raise it when the rows change: the sweep then rebuilds them from files that still exist."""
+    kind: Kind
+    tables: Mapping[str, type]
+    """Table name → row type. A table belongs to one processor."""
+    match: Sequence[str]
+    """File name patterns (`fnmatch`) this processor wants."""
+
+
+class LineProcessor(Processor, Protocol):
+    """`process(a + b) = process(a) + process(b)`, for any cut between lines."""
+
+    pace_s: float
+    """While touches go on, run at most this often."""
+
+    def rows(self, line: Line[Record]) -> Iterable[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole file as it was at one instant."""
+
+    key: SessionKey
+    data: bytes
+
+
+class DocumentProcessor(Processor, Protocol):
+    """A pure function of the whole file; `pace_s` as for lines."""
+
+    pace_s: float
+
+    def rows(self, document: Document) -> Iterable[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Every record of one session file, in order."""
+
+    key: SessionKey
+    lines: Sequence[Line[Record]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """All a session processor may touch of the world."""
+
+    now: datetime
+    log: Logger
+
+
+class SessionProcessor(Processor, Protocol):
+    """A pure function of the session and what its tools recorded."""
+
+    quiet_s: float
+    """Run once nobody touched the file for this long …"""
+    wait_max_s: float
+    """… but no later than this after the first touch."""
+
+    def rows(self, session: Session, tools: Tools) -> Iterable[Any]: ...

@@ -1,0 +1,183 @@
+"""Answers for the command line: from the running service, or from the database itself.
+
+The rule: only one process can open the database, so whoever serves it is asked; if nobody does,
+the command opens it, answers and closes it. Both ways give the same values.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from core.errors import ConfigurationError
+from core.keys import SessionKey
+from service.client import Client
+from service.settings import Settings
+
+if TYPE_CHECKING:  # Imported where they are needed: each of them costs a tenth of a second.
+    from processors.registry import Registry
+    from service.doctor import Digests
+    from state.store import Store
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 2.0
+"""Another short command may have the database open: that passes sooner than this."""
+
+
+class Answers(Protocol):
+    """What commands ask, as plain JSON values."""
+
+    def status(self) -> dict[str, Any]: ...
+
+    def processors(self) -> list[dict[str, Any]]: ...
+
+    def quarantine(self, limit: int, after: str, processor: str | None) -> dict[str, Any]: ...
+
+    def usage(self, report: str, options: Mapping[str, str | None]) -> dict[str, Any]: ...
+
+    def sql(self, query: str) -> dict[str, Any]: ...
+
+    def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]: ...
+
+    def complaints(self) -> list[str]:
+        """What is known to be amiss, one line each."""
+
+    def digests(self) -> "Digests": ...
+
+
+@contextmanager
+def answers(settings: Settings) -> Iterator[Answers]:
+    """Whoever can answer. Raises `ConfigurationError`, `database_locked` if nobody can."""
+    client = Client(settings.db)
+    if client.available():
+        yield Remote(client)
+        return
+    if not settings.db.exists():
+        raise ConfigurationError(
+            f"there is no database {settings.db}", reason="no_database",
+            hint="fill one with `sessionwatch ingest ROOT`, or name it with --db",
+        )  # fmt: skip
+    with opened(settings) as local:
+        yield local
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator["Local"]:
+    """The database, opened in this process."""
+    from processors import registry
+    from service.wiring import open_store
+
+    known = registry.load()
+    store = patiently(lambda: open_store(settings, known))
+    try:
+        yield Local(store, known)
+    finally:
+        store.close()
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """Call again for a moment while another process has the database."""
+    deadline_s = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return call()
+        except ConfigurationError as error:
+            if error.reason != "database_locked" or time.monotonic() > deadline_s:
+                raise
+        time.sleep(0.05)
+
+
+class Remote:
+    """The running service."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def status(self) -> dict[str, Any]:
+        return dict(self._client.get("/api/v1/status"))
+
+    def processors(self) -> list[dict[str, Any]]:
+        return list(self._client.get("/api/v1/processors")["processors"])
+
+    def quarantine(self, limit: int, after: str, processor: str | None) -> dict[str, Any]:
+        place = after or None
+        found = self._client.get(
+            "/api/v1/quarantine", limit=limit, after=place, processor=processor
+        )
+        return dict(found)
+
+    def usage(self, report: str, options: Mapping[str, str | None]) -> dict[str, Any]:
+        return dict(self._client.get(f"/api/v1/usage/{report}", **options))
+
+    def sql(self, query: str) -> dict[str, Any]:
+        return dict(self._client.post("/api/v1/sql", {"query": query}))
+
+    def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]:
+        body = {"processor": processor, "session": session}
+        return dict(self._client.post("/api/v1/rescan", body))
+
+    def complaints(self) -> list[str]:
+        return list(self._client.get("/api/v1/complaints")["complaints"])
+
+    def digests(self) -> "Digests":
+        from state.digest import FileDigest
+
+        self._client.post("/api/v1/sweep")
+        found = self._client.get("/api/v1/digests")
+        return {
+            table: {SessionKey(s, p): FileDigest(rows, digest) for s, p, rows, digest in files}
+            for table, files in found.items()
+        }
+
+
+class Local:
+    """The database, in this process."""
+
+    def __init__(self, store: "Store", registry: "Registry") -> None:
+        from state.queries import Queries
+
+        self._store = store
+        self._registry = registry
+        self._queries = Queries(store)
+
+    def status(self) -> dict[str, Any]:
+        from service import overview
+
+        return overview.status(self._store.ledger, self._registry)
+
+    def processors(self) -> list[dict[str, Any]]:
+        from service import overview
+
+        return overview.processor_list(self._store.ledger, self._registry)
+
+    def quarantine(self, limit: int, after: str, processor: str | None) -> dict[str, Any]:
+        return self._queries.quarantine_page(limit, after, processor)
+
+    def usage(self, report: str, options: Mapping[str, str | None]) -> dict[str, Any]:
+        from state.reports import ReportOptions
+
+        return self._queries.usage(report, ReportOptions.of(options))
+
+    def sql(self, query: str) -> dict[str, Any]:
+        return self._queries.sql(query)
+
+    def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]:
+        """Marks what matches; the next `serve` or `ingest` rebuilds it."""
+        from service.engine import outdate
+
+        commits = outdate(self._store.ledger, self._registry, processor, session)
+        for answer in self._store.apply(commits) if commits else ():
+            if isinstance(answer, Exception):
+                raise answer
+        return {"matched": len({commit.after.key for commit in commits})}
+
+    def complaints(self) -> list[str]:
+        from service import doctor
+
+        return doctor.shallow(self._store, self._registry)
+
+    def digests(self) -> "Digests":
+        from service import doctor
+
+        return doctor.digests(self._store.cursor, self._registry)

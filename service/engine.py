@@ -1,0 +1,162 @@
+"""The engine: touches go in, commits come out. It has no threads of its own.
+
+The rule: everything that can happen to a file ends in `touch`, and what is done about it is
+computed from the file and the ledger. Threads, timers and the simulation only call `touch`,
+`sweep` and `work`.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from fnmatch import fnmatch, translate
+from typing import Any
+
+from core.errors import ConfigurationError
+from core.keys import SessionKey, user_of
+from core.ledger import LedgerEntry
+from core.rows import Command, Commit, Receipt
+from core.seams import Clock, Files, Ledger
+from metrics.instruments import Instruments
+from processors.registry import Registry
+from service.limits import Limits
+from service.worker import Backfill, Worker, World
+from watcher.settle import Pace, Quiet, Settler
+from watcher.sweep import due
+from watcher.workqueue import WorkQueue
+
+log = logging.getLogger("sessionwatch.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One processor with its queue and its worker: nothing of it is shared with the others."""
+
+    processor: Any
+    queue: WorkQueue
+    worker: Worker
+    wants: Callable[[str], object]
+
+    def run(self, timeout_s: float) -> bool:
+        """Take one settled key, if there is one within the time, and do what it needs."""
+        key = self.queue.get(timeout_s)
+        if key is None:
+            return False
+        self.worker.run(key, lambda: self.queue.done(key))
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep saw of one source."""
+
+    source: str
+    files: int
+    touched: int
+    gone: int
+
+
+class Engine:
+    """Lanes by processor over one set of files. All arguments are seams or values."""
+
+    def __init__(
+        self,
+        *,
+        sources: Iterable[str],
+        registry: Registry,
+        files: Files,
+        ledger: Ledger,
+        submit: Callable[[Command], Future[Receipt]],
+        new_generation: Callable[[], int],
+        clock: Clock,
+        limits: Limits,
+        instruments: Instruments,
+        backfill: Backfill | None = None,
+        at_once: bool = False,
+    ) -> None:
+        """`at_once` drops all quiet times: a forced run."""
+        self.sources = tuple(sources)
+        self.world = World(
+            files, ledger, submit, new_generation, clock, limits, instruments, backfill
+        )
+        self.lanes = tuple(self._lane(p, at_once=at_once) for p in registry.processors)
+
+    def touch(self, key: SessionKey, *, origin: str) -> None:
+        """Look at this file soon. `origin` is only counted."""
+        self.world.instruments.touches.labels(origin).inc()
+        name = key.path.rpartition("/")[2]
+        for lane in self.lanes:
+            if lane.wants(name):
+                lane.queue.touch(key)
+
+    def sweep(self, source: str) -> Swept:
+        """Compare every file of a source with the ledger and touch what differs.
+
+        Raises `OSError` if the root cannot be listed: nothing is known then, least of all that
+        files are gone.
+        """
+        world = self.world
+        started_s = world.clock.monotonic_s()
+        walk = world.files.walk(source)
+        on_disk = dict(walk)
+        touched: set[SessionKey] = set()
+        gone: set[SessionKey] = set()
+        for lane in self.lanes:
+            found = due(
+                {key: stat for key, stat in on_disk.items() if lane.wants(key.path.rpartition("/")[2])},
+                [e for e in world.ledger.entries(lane.processor.name) if e.key.source == source],
+                processor_version=lane.processor.version,
+                now_us=world.clock.now_us(),
+                proof_max_us=int(world.limits.proof_max_s * 1e6),
+                unlisted=walk.unlisted,
+            )
+            for key in (*found.touch, *found.gone):
+                lane.queue.touch(key)
+            touched.update(found.touch)
+            gone.update(found.gone)
+        world.instruments.touches.labels("sweep").inc(len(touched) + len(gone))
+        world.instruments.sweep_finds.labels(source).inc(len(touched) + len(gone))
+        world.instruments.sweeps.labels(source).inc()
+        world.instruments.sweep_seconds.labels(source).observe(world.clock.monotonic_s() - started_s)
+        return Swept(source, len(on_disk), len(touched), len(gone))
+
+    def drain(self) -> None:
+        """Run in this thread until nothing is due: for one-shot runs and simulation."""
+        while any([lane.run(0) for lane in self.lanes]):
+            pass
+
+    @property
+    def idle(self) -> bool:
+        """Nothing due and nothing in hand, in any lane."""
+        return all(lane.queue.idle() for lane in self.lanes)
+
+    def _lane(self, processor: Any, *, at_once: bool) -> Lane:
+        settler = Settler(_settling(processor, at_once=at_once))
+        queue = WorkQueue(settler, self.world.clock.monotonic_s, lambda key: user_of(key.path))
+        worker = Worker(self.world, processor, lambda key, after_s: queue.touch(key, after_s=after_s))
+        wants = re.compile("|".join(translate(pattern) for pattern in processor.match)).match
+        return Lane(processor, queue, worker, wants)
+
+
+def _settling(processor: Any, *, at_once: bool) -> Pace | Quiet:
+    if processor.kind != "session":
+        return Pace(0.0 if at_once else processor.pace_s)
+    return Quiet(0.0, 0.0) if at_once else Quiet(processor.quiet_s, processor.wait_max_s)
+
+
+def outdate(
+    ledger: Ledger, registry: Registry, processor: str | None, session: str | None
+) -> list[Commit]:
+    """An operator's rescan as commits: every matching entry loses its version and is rebuilt.
+
+    `session` is a glob over paths (`*` crosses folders). Vanished files are left alone, since
+    nothing could rebuild them. Raises `ConfigurationError` for an unknown processor.
+    """
+    chosen = [registry.by_name(processor)] if processor else registry.processors
+    return [
+        Commit(entry, entry.outdated())
+        for one in chosen
+        for entry in ledger.entries(one.name)
+        if not entry.source_gone and (session is None or fnmatch(entry.key.path, session))
+    ]

@@ -1,0 +1,137 @@
+"""One sweep, everything drained, a summary: `sessionwatch ingest`.
+
+The rule: it is the service's own engine with all quiet times set to zero, never a second way to
+read files, so its rows are those the service would have written.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from core.errors import ConfigurationError
+from core.keys import SessionKey
+from core.ledger import LedgerEntry
+from core.seams import Ledger
+from metrics.instruments import Instruments
+from processors.registry import Registry
+from service.backfill import Pool
+from service.engine import Engine
+from service.lanes import LaneThreads
+from service.settings import Settings
+from service.wiring import build_engine, open_store, sources_of
+from state.writer import Writer
+from watcher.disk import Disk
+
+_POLL_S = 0.02
+Progress = Callable[[int, int], None]
+Entries = Mapping[tuple[str, SessionKey], LedgerEntry]
+
+
+def ingest(
+    settings: Settings,
+    registry: Registry,
+    *,
+    include_sessions: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> dict[str, Any]:
+    """Bring the database up to date with the roots; `progress(done, total)` counts runs.
+
+    Returns files, changed, unchanged, bytes, lines, rows, quarantined, failed, seconds. Raises
+    `ConfigurationError` if a root cannot be listed or the database is in use.
+    """
+    started_s = time.monotonic()
+    kinds = ("line", "document", *(("session",) if include_sessions else ()))
+    chosen = replace(registry, processors=tuple(p for p in registry.processors if p.kind in kinds))
+    store = open_store(settings, registry)
+    instruments = Instruments()
+    writer = Writer(store, clock=time.monotonic)
+    sources = sources_of(settings, registry)
+    limits = replace(settings.limits, tail_quiet_s=0.0)
+    pool = Pool(sources, limits, processes=settings.backfill_processes)
+    engine = build_engine(
+        settings, chosen, Disk(sources), store, writer.submit,
+        instruments=instruments, limits=limits, pool=pool, at_once=True,
+    )  # fmt: skip
+    before = _entries(store.ledger, engine)
+    writer.start()
+    try:
+        files = _sweep(engine)
+        _run(engine, settings.workers, writer, progress)
+    finally:
+        pool.close()
+        writer.stop(settings.drain_s)
+        after = _entries(store.ledger, engine)
+        store.close()
+    summary = _summary(files, before, after, instruments)
+    return {**summary, "seconds": round(time.monotonic() - started_s, 3)}
+
+
+def _sweep(engine: Engine) -> int:
+    files = 0
+    for source in engine.sources:
+        try:
+            files += engine.sweep(source).files
+        except OSError as error:
+            raise ConfigurationError(
+                f"{source}: {error.strerror or error}: {error.filename}", reason="root_unreadable",
+                hint="name an existing folder that you may read",
+            ) from error  # fmt: skip
+    return files
+
+
+def _run(engine: Engine, workers: int, writer: Writer, progress: Progress) -> None:
+    threads = LaneThreads(engine, workers)
+    total = sum(lane.queue.depth for lane in engine.lanes)
+    threads.start()
+    paused = threading.Event()
+    while not engine.idle and threads.alive and writer.alive:
+        progress(total - min(total, sum(lane.queue.depth for lane in engine.lanes)), total)
+        paused.wait(_POLL_S)
+    progress(total, total)
+    threads.stop(60.0)
+    if not writer.alive:
+        raise RuntimeError("the writer died; the database keeps what was committed")
+
+
+def _entries(ledger: Ledger, engine: Engine) -> Entries:
+    names = [lane.processor.name for lane in engine.lanes]
+    return {(name, entry.key): entry for name in names for entry in ledger.entries(name)}
+
+
+def _summary(
+    files: int, before: Entries, after: Entries, instruments: Instruments
+) -> dict[str, Any]:
+    changed: set[SessionKey] = set()
+    size_bytes = 0
+    for place, entry in after.items():
+        old = before.get(place)
+        same = old is not None and old.generation == entry.generation
+        grown = entry.committed_bytes - (old.committed_bytes if old and same else 0)
+        if grown or (not same and old is not None):
+            changed.add(entry.key)
+            size_bytes += grown
+    return {
+        "files": files,
+        "changed": len(changed),
+        "unchanged": files - len(changed),
+        "bytes": size_bytes,
+        "lines": _total(instruments, "lines"),
+        "rows": _total(instruments, "rows"),
+        "quarantined": _total(instruments, "quarantined"),
+        "failed": sum(entry.status != "ok" for entry in after.values()),
+    }
+
+
+def _total(instruments: Instruments, name: str) -> int:
+    """The sum of a counter over all its labels."""
+    return int(
+        sum(
+            sample.value
+            for family in instruments.registry.collect()
+            if family.name == f"sessionwatch_{name}"
+            for sample in family.samples
+            if sample.name.endswith("_total")
+        )
+    )

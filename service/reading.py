@@ -1,0 +1,285 @@
+"""Turns an open file into steps: bounded pieces of rows with the digests of the bytes behind them.
+
+The rule: a step ends at a record's end and carries everything its commit needs, so a crash
+between two steps costs nothing, and reading in steps gives the rows of reading the whole.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from logging import Logger
+from typing import Any, NamedTuple
+
+from core.blocks import BLOCK_BYTES, BlockDigester, block_span, digest, digest_at
+from core.errors import PermanentError
+from core.keys import SessionKey
+from core.ledger import LedgerEntry
+from core.lines import Fault, Line, Shape, complete_length, whole_records, read_lines
+from core.plan import Proof, blocks_to_prove
+from core.rows import QUARANTINE, RowSets
+from core.seams import OpenFile
+from processors import dialects
+from processors.base import Document, DocumentProcessor, LineProcessor, Session, SessionProcessor
+from processors.base import Tools
+from service.limits import Limits
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Rows of the bytes up to `committed_bytes`, ready to be committed."""
+
+    committed_bytes: int
+    blocks: bytes
+    dialect: str
+    rows: RowSets
+    line_count: int
+    faults: tuple[str, ...]
+    """The reason of each fault."""
+
+
+class _Span(NamedTuple):
+    offset: int
+    data: bytes
+    oversize_bytes: int = 0
+
+
+def prove(file: OpenFile, entry: LedgerEntry, proof: Proof) -> BlockDigester | None:
+    """Compare committed blocks with the file; a digester that can go on from there, or None.
+
+    Reads the blocks that `core.plan.blocks_to_prove` names, in ascending order.
+    """
+    partial = b""
+    for index in blocks_to_prove(entry, file.stat, proof):
+        start, end = block_span(index, entry.committed_bytes)
+        block = file.read(start, end - start)
+        if digest(block) != digest_at(entry.blocks, index):
+            return None
+        partial = block if len(block) < BLOCK_BYTES else b""
+    return BlockDigester(entry.blocks, partial)
+
+
+class LineReading:
+    """Iterates the steps of a session file from an offset; afterwards `tail_bytes` is known."""
+
+    def __init__(
+        self,
+        file: OpenFile,
+        processor: LineProcessor,
+        limits: Limits,
+        *,
+        offset: int = 0,
+        digester: BlockDigester | None = None,
+        dialect: str = "",
+    ) -> None:
+        self._file = file
+        self._processor = processor
+        self._limits = limits
+        self._offset = offset
+        self._digester = digester or BlockDigester()
+        self.dialect = dialect
+        self.tail_bytes = 0
+
+    def __iter__(self) -> Iterator[Step]:
+        for span in self._spans():
+            self.dialect = self.dialect or _dialect(span.data)
+            if span.oversize_bytes:
+                yield self._oversize_step(span)
+            else:
+                yield self._step(span)
+
+    def _step(self, span: _Span) -> Step:
+        self._digester.extend(span.data)
+        self._offset = span.offset + len(span.data)
+        shape = dialects.by_name(self.dialect)
+        lines, faults = split(read_lines(span.data, span.offset, shape))
+        rows, failed = line_rows(self._processor, lines)
+        return self._made(rows, len(lines), [*faults, *failed])
+
+    def _oversize_step(self, span: _Span) -> Step:
+        """A line too long to hold: digested piece by piece, then listed."""
+        end = span.offset + span.oversize_bytes
+        for at in range(span.offset, end, self._limits.chunk_bytes):
+            self._digester.extend(self._file.read(at, min(self._limits.chunk_bytes, end - at)))
+        self._offset = end
+        detail = f"over line_max_bytes ({self._limits.line_max_bytes})"
+        fault = Fault(span.offset, span.oversize_bytes - 1, "line_too_long", detail, kept=False)
+        return self._made({}, 0, [fault])
+
+    def _made(self, rows: dict[str, list[Any]], line_count: int, faults: list[Fault]) -> Step:
+        if faults:
+            rows[QUARANTINE] = [(fault.offset, 0, *fault[1:]) for fault in faults]
+        reasons = tuple(fault.reason for fault in faults)
+        blocks = self._digester.blocks
+        return Step(self._offset, blocks, self.dialect, rows, line_count, reasons)
+
+    def _spans(self) -> Iterator[_Span]:
+        """Complete lines, at most `chunk_bytes` at a time; longer only for a single long line."""
+        offset, limits = self._offset, self._limits
+        want_bytes = limits.chunk_bytes
+        while True:
+            data = self._file.read(offset, want_bytes)
+            size = complete_length(data)
+            if size:
+                yield _Span(offset, data[:size])
+                offset += size
+            if len(data) < want_bytes:
+                yield from self._tail(offset, data[size:])
+                return
+            if not size and want_bytes < limits.line_max_bytes:
+                want_bytes = min(want_bytes * 4, limits.line_max_bytes)
+                continue
+            if not size:
+                length = self._line_length(offset + want_bytes, offset)
+                if not length:
+                    self.tail_bytes = want_bytes
+                    return
+                yield _Span(offset, b"", length)
+                offset += length
+            want_bytes = limits.chunk_bytes
+
+    def _tail(self, offset: int, data: bytes) -> Iterator[_Span]:
+        """The bytes after the last newline: taken if they are a record and have gone quiet."""
+        quiet = self._file.age_ns >= self._limits.tail_quiet_s * 1e9
+        taken = whole_records(data) if quiet else 0
+        self.tail_bytes = len(data[taken:].strip())
+        if taken:
+            yield _Span(offset, data[:taken])
+
+    def _line_length(self, at: int, start: int) -> int:
+        """Length of an over-long line including its newline, 0 if it has not ended yet."""
+        while data := self._file.read(at, self._limits.chunk_bytes):
+            found = data.find(b"\n")
+            if found >= 0:
+                return at + found + 1 - start
+            at += len(data)
+        return 0
+
+
+class WholeReading:
+    """The single step of a document or session: one pure call over everything the file says."""
+
+    def __init__(
+        self,
+        file: OpenFile,
+        processor: DocumentProcessor | SessionProcessor,
+        limits: Limits,
+        *,
+        key: SessionKey,
+        now_us: int,
+        log: Logger,
+    ) -> None:
+        self._file = file
+        self._processor = processor
+        self._limits = limits
+        self._key = key
+        self._tools = Tools(datetime.fromtimestamp(now_us / 1e6, UTC), log)
+        self.dialect = ""
+        self.tail_bytes = 0
+
+    def __iter__(self) -> Iterator[Step]:
+        data = self._content()
+        digester = BlockDigester()
+        digester.extend(data)
+        rows, line_count, faults = self._rows(data)
+        grouped = group_rows(self._processor.tables, ((0, row) for row in rows))
+        if faults:
+            grouped[QUARANTINE] = [(fault.offset, 0, *fault[1:]) for fault in faults]
+        reasons = tuple(fault.reason for fault in faults)
+        yield Step(len(data), digester.blocks, self.dialect, grouped, line_count, reasons)
+
+    def _content(self) -> bytes:
+        """All bytes of a document; the complete lines of a session, and its tail if it is due."""
+        document = self._processor.kind == "document"
+        limit = self._limits.document_max_bytes if document else self._limits.session_max_bytes
+        data = self._file.read(0, limit + 1)
+        if len(data) > limit:
+            raise PermanentError(
+                f"larger than {limit} bytes", reason="file_too_large",
+                hint=f"raise {'document' if document else 'session'}_max_bytes",
+            )  # fmt: skip
+        if document:
+            return data
+        size = complete_length(data)
+        if self._file.age_ns >= self._limits.tail_quiet_s * 1e9:
+            size += whole_records(data[size:])
+        self.tail_bytes = len(data[size:].strip())
+        return data[:size]
+
+    def _rows(self, data: bytes) -> tuple[list[Any], int, list[Fault]]:
+        processor: Any = self._processor
+        if processor.kind == "document":
+            return list(processor.rows(Document(self._key, data))), 1, []
+        self.dialect = _dialect(data)
+        shape = dialects.by_name(self.dialect)
+        lines, faults = split(read_lines(data, 0, shape))
+        return list(processor.rows(Session(self._key, lines), self._tools)), len(lines), faults
+
+
+def has_unread(file: OpenFile, entry: LedgerEntry, kind: str, limits: Limits) -> bool:
+    """Is there anything behind the committed bytes that a clean read would take?"""
+    rest = file.read(entry.committed_bytes, limits.chunk_bytes)
+    if kind == "document" or len(rest) == limits.chunk_bytes:
+        return bool(rest)
+    size = complete_length(rest)
+    quiet = file.age_ns >= limits.tail_quiet_s * 1e9
+    return bool(rest[:size].strip()) or (quiet and whole_records(rest[size:]) > 0)
+
+
+def split(found: Iterable[Line[Any] | Fault]) -> tuple[list[Line[Any]], list[Fault]]:
+    """Records on one side, faults on the other."""
+    lines: list[Line[Any]] = []
+    faults: list[Fault] = []
+    for item in found:
+        if isinstance(item, Fault):
+            faults.append(item)
+        else:
+            lines.append(item)
+    return lines, faults
+
+
+def line_rows(
+    processor: LineProcessor, lines: Iterable[Line[Any]]
+) -> tuple[dict[str, list[Any]], list[Fault]]:
+    """Rows by table, and a fault for each line the processor could not take.
+
+    A line processor is pure, so a line it raises on would fail at every try: it is listed, and
+    raising the processor's version rebuilds it.
+    """
+    out: dict[str, list[Any]] = {table: [] for table in processor.tables}
+    places = {row_type: out[table] for table, row_type in processor.tables.items()}
+    failed: list[Fault] = []
+    rows_of = processor.rows
+    for line in lines:
+        try:
+            made = list(rows_of(line))
+        except Exception as error:  # A processor is foreign code.
+            reason = type(error).__name__
+            failed.append(Fault(line.offset, 0, "processor_error", reason, kept=False))
+            continue
+        for seq, row in enumerate(made):
+            _place(places, row).append((line.offset, seq, *row))
+    return out, failed
+
+
+def group_rows(tables: Mapping[str, type], rows: Iterable[tuple[int, Any]]) -> dict[str, list[Any]]:
+    """Rows by table, numbered in the order the processor gave them."""
+    out: dict[str, list[Any]] = {table: [] for table in tables}
+    places = {row_type: out[table] for table, row_type in tables.items()}
+    for seq, (offset, row) in enumerate(rows):
+        _place(places, row).append((offset, seq, *row))
+    return out
+
+
+def _place(places: Mapping[type, list[Any]], row: Any) -> list[Any]:
+    place = places.get(type(row))
+    if place is None:
+        raise PermanentError(
+            f"a row of type {type(row).__name__} belongs to no declared table",
+            reason="undeclared_table",
+            hint="add it to the processor's tables",
+        )
+    return place
+
+
+def _dialect(data: bytes) -> str:
+    """The dialect of a file that starts with these records; its last one may lack the newline."""
+    return dialects.detect(data if data.endswith(b"\n") else data + b"\n")

@@ -1,0 +1,74 @@
+"""What a setting may be: each rule reads a value and says in words what is allowed.
+
+The rule: a value comes typed from TOML or as text from a variable, and both are read alike.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Rule(NamedTuple):
+    """`read` takes a TOML value or the text of a variable; `ValueError` if it is not allowed."""
+
+    read: Callable[[Any], Any]
+    allowed: str
+    about: str = ""
+
+
+def integer(low: int, high: int, about: str = "") -> Rule:
+    def read(value: Any) -> int:
+        number = int(value) if isinstance(value, str) else value
+        if type(number) is not int or not low <= number <= high:
+            raise ValueError
+        return number
+
+    return Rule(read, f"an integer from {low} to {high}", about)
+
+
+def seconds(low: float, high: float, about: str = "") -> Rule:
+    def read(value: Any) -> float:
+        number = float(value) if isinstance(value, str | int) and value is not True else value
+        if type(number) is not float or not low <= number <= high:
+            raise ValueError
+        return number
+
+    return Rule(read, f"seconds from {low:g} to {high:g}", about)
+
+
+def choice(*words: str, about: str = "") -> Rule:
+    def read(value: Any) -> str:
+        if value not in words:
+            raise ValueError
+        return str(value)
+
+    return Rule(read, " or ".join(f'"{word}"' for word in words), about)
+
+
+def text(pattern: str | re.Pattern[str], allowed: str, about: str = "") -> Rule:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError
+        return value
+
+    return Rule(read, allowed, about)
+
+
+def names(about: str = "") -> Rule:
+    def read(value: Any) -> tuple[str, ...]:
+        given = value.split(",") if isinstance(value, str) else value
+        if not isinstance(given, list) or not all(isinstance(n, str) and n.strip() for n in given):
+            raise ValueError
+        return tuple(name.strip().lower() for name in given)
+
+    return Rule(read, "a list of names (separated by commas in a variable)", about)
+
+
+def path(about: str = "") -> Rule:
+    def read(value: Any) -> Path:
+        if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+            raise ValueError
+        return Path(value).expanduser()
+
+    return Rule(read, "a path", about)

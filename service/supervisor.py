@@ -1,0 +1,272 @@
+"""Starts the parts of the service, watches that they live, and stops them in order.
+
+The rules: start downstream first, so that nothing is produced before someone takes it; stop
+upstream first, all under one deadline; and a thread that died takes the service with it, because
+recovery is the first sweep after a restart, while half a service only looks healthy.
+"""
+
+import logging
+import signal
+import threading
+from concurrent.futures import Future
+from typing import Any
+
+from api.server import Server
+from core.errors import ConfigurationError
+from core.keys import SessionKey
+from core.rows import Collect, Receipt
+from metrics.instruments import Instruments
+from processors.registry import Registry
+from service import overview
+from service.backfill import Pool
+from service.clock import SystemClock
+from service.client import socket_path
+from service.engine import Engine, outdate
+from service.lanes import LaneThreads
+from service.settings import Settings
+from service.timer import Timer
+from service.wiring import build_engine, open_store, sources_of
+from state.queries import Queries
+from state.store import Store
+from state.writer import Writer
+from watcher.disk import Disk
+from watcher.source import Observer
+
+log = logging.getLogger("sessionwatch.service")
+
+SWEEP_SHARE = 200
+"""A sweep that takes n seconds is not repeated within 200 n: at most half a percent of a core."""
+CHECK_S = 1.0
+COLLECT_S = 5.0
+REST_S = 30.0
+
+
+class Service:
+    """One running service. Also what the API may ask (`api.control.Control`)."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self.settings = settings
+        self._registry = registry
+        self._clock = SystemClock()
+        self._stopping = threading.Event()
+        self._swept: dict[str, bool] = {}
+        self._collecting: Future[Receipt] | None = None
+        self.instruments = Instruments()
+        self.store: Store = open_store(settings, registry)
+        try:
+            self._build()
+        except BaseException:
+            self.store.close()
+            raise
+
+    def _build(self) -> None:
+        settings, registry = self.settings, self._registry
+        sources = sources_of(settings, registry)
+        disk = Disk(sources, scratch=settings.db.absolute().parent)
+        self.writer = Writer(self.store, clock=self._clock.monotonic_s, on_group=self._on_group)
+        self.pool = Pool(sources, settings.limits, processes=settings.backfill_processes)
+        self.engine: Engine = build_engine(
+            settings, registry, disk, self.store, self.writer.submit,
+            instruments=self.instruments, limits=settings.limits, pool=self.pool,
+        )  # fmt: skip
+        self.lanes = LaneThreads(self.engine, settings.workers)
+        self.observer = Observer(
+            disk, touch=self._event, sweep_wanted=self._sweep_wanted,
+            observer=settings.observer, poll_s=settings.poll_s,  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.timer = Timer(
+            {"sweep": self._sweep_all, "check": self._check, "collect": self._collect, "rest": self._rest},
+            self._clock,
+        )
+        self.server = Server(
+            self, Queries(self.store), self.instruments, host=settings.host, port=settings.port,
+            socket_path=socket_path(settings.db), hosts=settings.hosts,
+        )  # fmt: skip
+        self._gauges()
+
+    def start(self) -> None:
+        """Downstream first; the observer before the first sweep, so nothing falls between."""
+        self.writer.start()
+        self.lanes.start()
+        self.server.start()
+        self.observer.start()
+        self.timer.start()
+        log.info(
+            "started",
+            extra={
+                "url": self.server.url,
+                "database": str(self.settings.db),
+                "sources": [str(source.path) for source in self.settings.sources],
+                "processors": [processor.name for processor in self._registry.processors],
+            },
+        )
+
+    def wait(self) -> int:
+        """Until a signal or a dead thread; the exit code."""
+        while not self._stopping.wait(0.5):
+            dead = self.dead()
+            if dead:
+                log.error("thread_died", extra={"threads": dead})
+                return 1
+        return 0
+
+    def ask_to_stop(self, *_: object) -> None:
+        """For signal handlers: only sets a flag."""
+        self._stopping.set()
+
+    def stop(self) -> bool:
+        """Upstream first, under one deadline. True if everything ended in time."""
+        started_s, drain_s = self._clock.monotonic_s(), self.settings.drain_s
+
+        def left_s() -> float:
+            return max(0.1, drain_s - (self._clock.monotonic_s() - started_s))
+
+        self._stopping.set()
+        self.observer.stop(min(5.0, left_s()))
+        clean = self.timer.stop(left_s())
+        clean &= self.lanes.stop(left_s())
+        self.pool.close()
+        clean &= self.server.stop(min(5.0, left_s()))
+        clean &= self.writer.stop(left_s())
+        if clean:
+            self.store.close()
+        log.info("stopped", extra={"clean": clean, "seconds": round(drain_s - left_s(), 3)})
+        return clean
+
+    def dead(self) -> list[str]:
+        """Parts whose thread has ended although nobody asked."""
+        parts = {
+            "writer": self.writer.alive,
+            "workers": self.lanes.alive,
+            "timer": self.timer.alive,
+            "http": self.server.alive,
+        }
+        return [name for name, alive in parts.items() if not alive]
+
+    # What the API asks.
+
+    def readiness(self) -> list[str]:
+        reasons = [f"{name} is not running" for name in self.dead()]
+        reasons += [f"{name} is not watched: {why}" for name, why in self.observer.blind.items()]
+        for source in self.engine.sources:
+            if source not in self._swept:
+                reasons.append(f"{source} has not been swept yet")
+            elif not self._swept[source]:
+                reasons.append(f"{source} could not be listed")
+        return reasons
+
+    def status(self) -> dict[str, Any]:
+        queues = {
+            lane.processor.name: {
+                "depth": lane.queue.depth,
+                "oldest_s": round(lane.queue.oldest_s(self._clock.monotonic_s()), 3),
+            }
+            for lane in self.engine.lanes
+        }
+        found = overview.status(self.store.ledger, self._registry)
+        return {**found, "queues": queues, "ready": self.readiness(), "url": self.server.url}
+
+    def processors(self) -> list[dict[str, Any]]:
+        return overview.processor_list(self.store.ledger, self._registry)
+
+    def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]:
+        commits = outdate(self.store.ledger, self._registry, processor, session)
+        for future in [self.writer.submit(commit) for commit in commits]:
+            future.result()
+        for key in {commit.after.key for commit in commits}:
+            self.engine.touch(key, origin="rescan")
+        log.info("rescan", extra={"processor": processor, "matched": len(commits)})
+        return {"matched": len(commits)}
+
+    def sweep(self) -> dict[str, Any]:
+        self.timer.hurry("sweep")
+        return {"sources": list(self.engine.sources)}
+
+    # What the watcher and the clock ask.
+
+    def _event(self, key: SessionKey) -> None:
+        self.engine.touch(key, origin="event")
+
+    def _sweep_wanted(self, reason: str) -> None:
+        log.info("sweep_wanted", extra={"reason": reason})
+        self.timer.hurry("sweep")
+
+    def _sweep_all(self) -> float:
+        started_s = self._clock.monotonic_s()
+        for source in self.engine.sources:
+            try:
+                swept = self.engine.sweep(source)
+            except OSError as error:
+                self._swept[source] = False
+                log.warning("sweep_failed", extra={"source": source, "reason": error.strerror})
+                continue
+            self._swept[source] = True
+            log.debug("swept", extra={"source": source, "files": swept.files, "found": swept.touched})
+        took_s = self._clock.monotonic_s() - started_s
+        return max(self.settings.sweep_s, SWEEP_SHARE * took_s)
+
+    def _check(self) -> float:
+        self.observer.check()
+        return CHECK_S
+
+    def _collect(self) -> float:
+        """Drop the rows of replaced generations, a few at a time and only one at a time."""
+        if self.store.garbage_count and (self._collecting is None or self._collecting.done()):
+            self._collecting = self.writer.submit(Collect())
+        return COLLECT_S
+
+    def _rest(self) -> float:
+        self.pool.rest()
+        return REST_S
+
+    def _on_group(self, commands: int, rows: int, seconds: float) -> None:
+        self.instruments.group_commands.observe(commands)
+        self.instruments.group_rows.observe(rows)
+        self.instruments.group_seconds.observe(seconds)
+
+    def _gauges(self) -> None:
+        """Everything that is a state and not a count, read when somebody scrapes."""
+        watch, observer = self.instruments.watch, self.observer
+        watch("writer_alive", "1 while the writer runs", lambda: float(self.writer.alive))
+        watch("writer_inbox_depth", "Commands waiting", lambda: float(self.writer.depth))
+        watch("watched_directories", "Folders under watch", observer.watched_directories)
+        watch("unwatched_directories", "Folders not watched", observer.refused_directories)
+        watch("watch_events", "Paths named by events", lambda: float(observer.event_count))
+        watch("watch_renewals", "Watches made anew", lambda: float(observer.renewed_count))
+        watch("watch_faults", "Faults of the watcher", lambda: float(sum(observer.fault_counts.values())))
+        watch("garbage_generations", "Generations to collect", lambda: float(self.store.garbage_count))
+        watch("ready", "1 while /readyz says yes", lambda: float(not self.readiness()))
+        for lane in self.engine.lanes:
+            name, queue = lane.processor.name, lane.queue
+            watch("queue_depth", "Keys waiting", lambda q=queue: float(q.depth), processor=name)
+            watch(
+                "queue_oldest_seconds", "Wait of the oldest due key",
+                lambda q=queue: q.oldest_s(self._clock.monotonic_s()), processor=name,
+            )  # fmt: skip
+            for status in ("ok", "retrying", "parked"):
+                watch(
+                    "files", "Known files by state",
+                    lambda n=name, s=status: float(self._count(n, s)), processor=name, status=status,
+                )  # fmt: skip
+
+    def _count(self, processor: str, status: str) -> int:
+        return sum(entry.status == status for entry in self.store.ledger.entries(processor))
+
+
+def serve(settings: Settings, registry: Registry) -> int:
+    """Run until SIGTERM or SIGINT. Exit code 0; 1 if a thread died or the drain took too long.
+
+    Raises `ConfigurationError` for what a person must mend: no root, a port or database in use.
+    """
+    if not settings.sources:
+        raise ConfigurationError("nothing to watch", hint="name a folder: sessionwatch serve ROOT")
+    service = Service(settings, registry)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, service.ask_to_stop)
+    try:
+        service.start()
+        code = service.wait()
+    except BaseException:
+        service.stop()
+        raise
+    return code if service.stop() else 1

@@ -1,0 +1,61 @@
+"""One thread for everything that happens by the clock: sweeps, proofs, collection, checks.
+
+The rule: a job says how long to wait until its next run; jobs run one after another, so none of
+them may block. A job that raises ends the thread, which the supervisor takes as the end.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+
+from core.seams import Clock
+
+Job = Callable[[], float]
+"""Does its work and returns the seconds until it wants to run again."""
+
+
+class Timer:
+    """Runs named jobs; the first run of each is at once."""
+
+    def __init__(self, jobs: Mapping[str, Job], clock: Clock) -> None:
+        self._jobs = dict(jobs)
+        self._clock = clock
+        self._due_s = dict.fromkeys(self._jobs, clock.monotonic_s())
+        self._wake = threading.Event()
+        self._stopping = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="timer", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def hurry(self, name: str) -> None:
+        """Run this job now instead of when it was due."""
+        with self._lock:
+            self._due_s[name] = self._clock.monotonic_s()
+        self._wake.set()
+
+    def stop(self, timeout_s: float) -> bool:
+        self._stopping = True
+        self._wake.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            for name, job in self._jobs.items():
+                if self._due_s[name] <= self._clock.monotonic_s() and not self._stopping:
+                    self._run_job(name, job)
+            self._wake.wait(max(0.0, min(self._due_s.values()) - self._clock.monotonic_s()))
+
+    def _run_job(self, name: str, job: Job) -> None:
+        with self._lock:
+            self._due_s[name] = float("inf")
+        wait_s = job()
+        with self._lock:
+            # `hurry` may have been called meanwhile: the earlier instant counts.
+            self._due_s[name] = min(self._due_s[name], self._clock.monotonic_s() + wait_s)

@@ -1,0 +1,64 @@
+"""Builds the parts from the settings, the same way for the service and for one-shot commands."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from core.keys import SessionKey, user_of
+from core.rows import Command, Receipt
+from metrics.instruments import Instruments
+from processors.registry import Registry
+from service.backfill import Pool
+from service.clock import SystemClock
+from service.engine import Engine
+from service.limits import Limits
+from service.settings import Settings
+from state.store import Store
+from watcher.disk import Disk, Source
+
+
+def sources_of(settings: Settings, registry: Registry) -> tuple[Source, ...]:
+    """The configured roots as the watcher wants them."""
+    return tuple(
+        Source.at(s.path, s.name or "", user=s.user or None, patterns=registry.patterns)
+        for s in settings.sources
+    )
+
+
+def open_store(settings: Settings, registry: Registry) -> Store:
+    """The database of these settings. Raises `ConfigurationError` if another process has it."""
+    fixed = {source.name: source.user for source in sources_of(settings, registry) if source.user}
+
+    def user(key: SessionKey) -> str:
+        return fixed.get(key.source) or user_of(key.path)
+
+    return Store.open(
+        settings.db, registry.processors, memory_limit=settings.memory_limit, user=user
+    )
+
+
+def build_engine(
+    settings: Settings,
+    registry: Registry,
+    disk: Disk,
+    store: Store,
+    submit: Callable[[Command], Future[Receipt]],
+    *,
+    instruments: Instruments,
+    limits: Limits,
+    pool: Pool | None = None,
+    at_once: bool = False,
+) -> Engine:
+    """An engine over the real file system and this store."""
+    options: dict[str, Any] = {"limits": limits, "backfill": pool, "at_once": at_once}
+    return Engine(
+        sources=[source.name for source in sources_of(settings, registry)],
+        registry=registry,
+        files=disk,
+        ledger=store.ledger,
+        submit=submit,
+        new_generation=store.new_generation,
+        clock=SystemClock(),
+        instruments=instruments,
+        **options,
+    )

@@ -1,0 +1,332 @@
+"""Takes one key in hand: look at the file, decide, read, submit. The only place the rooms meet.
+
+The rule: `core.plan.decide` says what to do and this module obeys. A run never raises; whatever
+happens to it ends as a commit, a failure noted in the ledger, or another touch. The key stays in
+hand until the writer has answered, so the next run of the file starts from this one's entry.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from core import plan
+from core.blocks import BlockDigester
+from core.errors import SessionwatchError, TransientError
+from core.keys import SessionKey
+from core.ledger import FileStat, LedgerEntry
+from core.rows import Abandon, Chunk, Command, Commit, Receipt
+from core.seams import Clock, Files, Ledger, OpenFile
+from metrics.instruments import Instruments
+from service.limits import Limits
+from service.reading import LineReading, Step, WholeReading, has_unread, prove
+from watcher.disk import SourceMissing
+
+log = logging.getLogger("sessionwatch.worker")
+
+COMPRESSED = (".gz", ".zst")
+
+
+class Reading(Protocol):
+    """Steps of one file, from wherever they are made."""
+
+    tail_bytes: int
+    dialect: str
+
+    def __iter__(self) -> Iterator[Step]: ...
+
+
+class Backfill(Protocol):
+    """Reads large amounts on other cores (`service.backfill`)."""
+
+    def reading(
+        self, key: SessionKey, file: OpenFile, processor: Any, offset: int, blocks: bytes, dialect: str
+    ) -> Reading | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What every worker shares: the seams, the limits and the instruments."""
+
+    files: Files
+    ledger: Ledger
+    submit: Callable[[Command], "Future[Receipt]"]
+    new_generation: Callable[[], int]
+    clock: Clock
+    limits: Limits
+    instruments: Instruments
+    backfill: Backfill | None = None
+
+
+class Worker:
+    """Runs one processor over keys. `touch(key, after_s)` asks for another run later."""
+
+    def __init__(
+        self, world: World, processor: Any, touch: Callable[[SessionKey, float], None]
+    ) -> None:
+        self._world = world
+        self._processor = processor
+        self._touch = touch
+        self._failed: dict[SessionKey, Exception] = {}
+
+    def run(self, key: SessionKey, done: Callable[[], None]) -> None:
+        """Do what the file needs; `done` is called once its last commit has been answered."""
+        failed = self._failed.pop(key, None)
+        try:
+            last = self._fail(key, failed) if failed else self._attempt(key)
+        except FileNotFoundError:
+            last = self._gone(key)
+        except SourceMissing:  # Says nothing about its files; the sweep after its return will.
+            last = None
+        except Exception as error:  # Processors and file systems are foreign code.
+            last = self._fail(key, error)
+        if last is None:
+            done()
+        else:
+            last.add_done_callback(lambda future: self._answered(key, future, done))
+
+    def _attempt(self, key: SessionKey) -> "Future[Receipt] | None":
+        world, processor = self._world, self._processor
+        entry = world.ledger.get(processor.name, key)
+        with world.files.open(key) as file:
+            step = plan.decide(
+                entry,
+                file.stat,
+                processor_version=processor.version,
+                now_us=world.clock.now_us(),
+                proof_max_us=int(world.limits.proof_max_s * 1e6),
+                compressed=key.path.endswith(COMPRESSED),
+            )
+            match step:
+                case plan.Skip(reason):
+                    self._count("skipped_" + reason)
+                    return None
+                case plan.Wait(until_us):
+                    self._touch(key, (until_us - world.clock.now_us()) / 1e6)
+                    return None
+                case plan.Look(proof) if entry:
+                    return self._look(key, entry, file, proof)
+                case _:
+                    return self._load(key, entry, file)
+
+    def _look(
+        self, key: SessionKey, entry: LedgerEntry, file: OpenFile, proof: plan.Proof
+    ) -> "Future[Receipt] | None":
+        """Go on from the committed bytes if they still stand."""
+        digester = prove(file, entry, proof)
+        if digester is None or self._must_load(entry, file):
+            return self._load(key, entry, file)
+        if self._processor.kind != "line":
+            return self._settle(entry, file, 0, proof)
+        reading = self._reading(key, file, entry, digester)
+        last, before = None, entry
+        for step in reading:
+            after = self._advanced(before, step, file, proof)
+            last = self._submit_step(before, after, step, file)
+            before = after
+        return self._settle(before, file, reading.tail_bytes, proof) or last
+
+    def _must_load(self, entry: LedgerEntry, file: OpenFile) -> bool:
+        """Do the committed bytes stand, and is there more than could be added to their rows?
+
+        Documents and sessions are always read whole; so is a file whose dialect is not known yet,
+        since its first decisive line decides for all of them.
+        """
+        if self._processor.kind == "line" and entry.dialect:
+            return False
+        return has_unread(file, entry, self._processor.kind, self._world.limits)
+
+    def _load(
+        self, key: SessionKey, entry: LedgerEntry | None, file: OpenFile
+    ) -> "Future[Receipt] | None":
+        """Read everything into a new generation, beside the old one's rows if there are any."""
+        generation = self._world.new_generation()
+        base = entry or LedgerEntry(self._processor.name, key)
+        fresh = replace(base, generation=generation, committed_bytes=0, blocks=b"", settled=False)
+        reading = self._reading(key, file, fresh, BlockDigester())
+        if entry is None or not entry.generation:
+            return self._load_live(entry, fresh, reading, file)
+        try:
+            return self._load_beside(entry, fresh, reading, file)
+        except BaseException:
+            self._world.submit(Abandon(generation))
+            raise
+
+    def _load_live(
+        self, before: LedgerEntry | None, fresh: LedgerEntry, reading: Reading, file: OpenFile
+    ) -> "Future[Receipt] | None":
+        """The first load of a file: every step is visible, and kept, as soon as it is written."""
+        last = None
+        after = fresh
+        for step in reading:
+            after = self._advanced(after, step, file, "all")
+            last = self._submit_step(before, after, step, file)
+            before = after
+        settled = self._settled(after, file, reading.tail_bytes, "all")
+        return last if settled == before else self._world.submit(Commit(before, settled))
+
+    def _load_beside(
+        self, entry: LedgerEntry, fresh: LedgerEntry, reading: Reading, file: OpenFile
+    ) -> "Future[Receipt]":
+        """Another load of a file: readers see the old rows until the last step is in."""
+        after, held = fresh, None
+        for step in reading:
+            if held is not None:
+                self._world.submit(Chunk(fresh.generation, held.rows))
+                self._count_step(held)
+            after, held = self._advanced(after, step, file, "all"), step
+        after = self._settled(after, file, reading.tail_bytes, "all")
+        if held is None:
+            return self._world.submit(Commit(entry, after))
+        return self._submit_step(entry, after, held, file)
+
+    def _reading(
+        self, key: SessionKey, file: OpenFile, entry: LedgerEntry, digester: BlockDigester
+    ) -> Reading:
+        world, processor = self._world, self._processor
+        if processor.kind != "line":
+            now_us = world.clock.now_us()
+            return WholeReading(file, processor, world.limits, key=key, now_us=now_us, log=log)
+        offset = entry.committed_bytes
+        dialect = entry.dialect if offset else ""
+        if world.backfill:
+            elsewhere = world.backfill.reading(key, file, processor, offset, entry.blocks, dialect)
+            if elsewhere:
+                return elsewhere
+        return LineReading(
+            file, processor, world.limits, offset=offset, digester=digester, dialect=dialect
+        )
+
+    def _advanced(
+        self, before: LedgerEntry, step: Step, file: OpenFile, proof: plan.Proof
+    ) -> LedgerEntry:
+        """The entry after a step: the bytes it covers, and a clean record of the try."""
+        now_us = self._world.clock.now_us()
+        return replace(
+            self._clean(before, file),
+            committed_bytes=step.committed_bytes,
+            blocks=step.blocks,
+            dialect=step.dialect,
+            committed_at_us=now_us,
+            unproved_since_us=plan.unproved_since(before, step.committed_bytes, proof, now_us),
+        )
+
+    def _settled(
+        self, entry: LedgerEntry, file: OpenFile, tail_bytes: int, proof: plan.Proof
+    ) -> LedgerEntry:
+        """The entry with the stat of this look; settled if a same stat needs no second look."""
+        limits, now_us = self._world.limits, self._world.clock.now_us()
+        wait_s = limits.tail_quiet_s if tail_bytes else limits.stat_trust_s
+        if tail_bytes and file.age_ns < wait_s * 1e9:
+            self._touch(entry.key, wait_s - file.age_ns / 1e9 + 0.01)
+        return replace(
+            self._clean(entry, file),
+            settled=file.age_ns >= wait_s * 1e9,
+            unproved_since_us=plan.unproved_since(entry, entry.committed_bytes, proof, now_us),
+            committed_at_us=entry.committed_at_us or now_us,
+        )
+
+    def _settle(
+        self, entry: LedgerEntry, file: OpenFile, tail_bytes: int, proof: plan.Proof
+    ) -> "Future[Receipt] | None":
+        settled = self._settled(entry, file, tail_bytes, proof)
+        return None if settled == entry else self._world.submit(Commit(entry, settled))
+
+    def _clean(self, entry: LedgerEntry, file: OpenFile) -> LedgerEntry:
+        return replace(
+            entry, stat=file.stat, processor_version=self._processor.version, settled=False,
+            status="ok", attempts=0, try_again_at_us=None, reason="", error="", source_gone=False,
+        )  # fmt: skip
+
+    def _gone(self, key: SessionKey) -> "Future[Receipt] | None":
+        """The file vanished: its rows stay, marked."""
+        entry = self._world.ledger.get(self._processor.name, key)
+        if entry is None or entry.source_gone:
+            return None
+        self._count("gone")
+        after = replace(
+            entry, source_gone=True, settled=False, status="ok", attempts=0,
+            try_again_at_us=None, reason="", error="",
+        )  # fmt: skip
+        return self._world.submit(Commit(entry, after))
+
+    def _fail(self, key: SessionKey, error: Exception) -> "Future[Receipt]":
+        """Note a failure beside the last good version."""
+        world, processor = self._world, self._processor
+        entry = world.ledger.get(processor.name, key)
+        noted = plan.after_failure(
+            entry or LedgerEntry(processor.name, key, committed_at_us=world.clock.now_us()),
+            _with_reason(error),
+            self._stat(key),
+            processor_version=processor.version,
+            now_us=world.clock.now_us(),
+            jitter=random.random(),  # noqa: S311 (not a secret)
+            attempts_max=world.limits.attempts_max,
+        )
+        world.instruments.failures.labels(processor.name, noted.reason).inc()
+        self._count(noted.status)
+        if noted.try_again_at_us is not None:
+            world.instruments.retries.labels(processor.name).inc()
+            self._touch(key, (noted.try_again_at_us - world.clock.now_us()) / 1e6)
+        log.warning(
+            noted.status,
+            extra={"processor": processor.name, "session": str(key), "reason": noted.reason},
+        )
+        return world.submit(Commit(entry, noted))
+
+    def _stat(self, key: SessionKey) -> FileStat | None:
+        try:
+            return self._world.files.stat(key)
+        except (OSError, SessionwatchError):
+            return None
+
+    def _submit_step(
+        self, before: LedgerEntry | None, after: LedgerEntry, step: Step, file: OpenFile
+    ) -> "Future[Receipt]":
+        self._count_step(step)
+        future = self._world.submit(Commit(before, after, step.rows))
+        if before is not None and before.generation == after.generation:
+            future.add_done_callback(lambda done: self._observe_lag(done, file.stat))
+        return future
+
+    def _observe_lag(self, future: "Future[Receipt]", stat: FileStat) -> None:
+        if not future.exception() and not future.result().fenced:
+            lag_s = self._world.clock.now_us() / 1e6 - stat.mtime_ns / 1e9
+            self._world.instruments.lag.labels(self._processor.name).observe(max(0.0, lag_s))
+
+    def _answered(
+        self, key: SessionKey, future: "Future[Receipt]", done: Callable[[], None]
+    ) -> None:
+        """Called by the writer's thread, so it may only note and touch, never submit."""
+        error = future.exception()
+        if isinstance(error, Exception):
+            if not (isinstance(error, TransientError) and error.reason == "stopping"):
+                self._failed[key] = error
+                self._touch(key, 0.0)
+        elif future.result().fenced:
+            self._world.instruments.fenced.labels(self._processor.name).inc()
+            self._touch(key, 0.0)
+        else:
+            self._count("committed")
+        done()
+
+    def _count(self, outcome: str) -> None:
+        self._world.instruments.runs.labels(self._processor.name, outcome).inc()
+
+    def _count_step(self, step: Step) -> None:
+        name, instruments = self._processor.name, self._world.instruments
+        instruments.lines.labels(name).inc(step.line_count)
+        instruments.rows.labels(name).inc(sum(len(rows) for rows in step.rows.values()))
+        for reason in step.faults:
+            instruments.quarantined.labels(name, reason).inc()
+
+
+def _with_reason(error: Exception) -> Exception:
+    """Foreign errors get the short word that operators count by."""
+    if isinstance(error, SessionwatchError):
+        return error
+    reason = "unreadable" if isinstance(error, OSError) else "processor_error"
+    return TransientError(f"{type(error).__name__}: {error}"[:500], reason=reason)
+

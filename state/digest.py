@@ -1,0 +1,67 @@
+"""Digests of what the tables say, so that two databases of the same files can be compared.
+
+The rule: a digest depends on the rows and the file they came from, never on the order they
+arrived in, on generations or on file ids. Rows of vanished files do not count, since nobody could
+ingest them again.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import duckdb
+
+from core.keys import SessionKey
+from core.rows import QUARANTINE
+
+_FILE_COLUMNS = frozenset({"source", "path", "user", "session", "source_gone"})
+
+
+class FileDigest(NamedTuple):
+    """Rows of one file in one table: how many, and the sum of their md5 halves."""
+
+    rows: int
+    digest: int
+
+
+def by_file(
+    cursor: duckdb.DuckDBPyConnection, table: str, *, gone: bool = False
+) -> dict[SessionKey, FileDigest]:
+    """One digest per file with rows in `table`; `gone` also counts vanished files."""
+    if table == QUARANTINE:
+        source, columns = _QUARANTINE_VIEW, ['"offset"', "length_bytes", "reason", "detail", "kept"]
+    else:
+        source, columns = f'"{table}"', _columns(cursor, table)
+    texts = ", ".join(f"coalesce({column}::VARCHAR, chr(1))" for column in columns)
+    rows = cursor.execute(
+        f"SELECT source, path, count(*), sum(md5_number_lower(concat_ws(chr(31), {texts}))) "
+        f"FROM {source} WHERE $1 OR NOT source_gone GROUP BY source, path",
+        [gone],
+    ).fetchall()
+    return {SessionKey(s, p): FileDigest(int(n), int(total)) for s, p, n, total in rows}
+
+
+def tables_digest(cursor: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> str:
+    """One hexadecimal digest over all rows of all keys whose files exist."""
+    total = hashlib.sha256()
+    for table in sorted(tables):
+        for key, found in sorted(by_file(cursor, table).items()):
+            total.update(repr((table, key, found)).encode())
+    return total.hexdigest()
+
+
+# The faults of a file are listed once for each processor that read it; that is part of the digest.
+_QUARANTINE_VIEW = (
+    "(SELECT f.source, f.path, l.source_gone, q.* FROM raw.quarantine_lines q "
+    "JOIN ledger l ON l.generation = q.generation JOIN files f ON f.file_id = l.file_id)"
+)
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """Quoted names of the columns that come from the file's content, in declared order."""
+    rows = cursor.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'main' "
+        "AND table_name = $1 ORDER BY column_name",
+        [table],
+    ).fetchall()
+    return [f'"{name}"' for (name,) in rows if name not in _FILE_COLUMNS]

@@ -1,0 +1,181 @@
+"""Questions that people and programs ask of the database, answered as plain JSON values.
+
+The rule: a reader has its own cursor, fetches all and closes it, so that nothing it does can hold
+the writer up. Every list has a limit and can be continued with `after`.
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from core.errors import ConfigurationError
+from core.keys import SessionKey, escape_path
+from core.ledger import LedgerEntry
+from state import digest, reports, schema, sql
+from state.sandbox import Sandbox
+from state.store import Store
+
+_QUERIES = sql.load("queries.sql")
+_START = ("", "", "", -1, "", "")
+_PLACE = ("source", "path", "processor", "offset", "kind", "reason")
+
+
+class Queries:
+    """Everything the API and the command line read. Safe from any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._sandbox = Sandbox(store.cursor)
+
+    def quarantine(
+        self, limit: int = 100, after: str = "", processor: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Faults in a fixed order, those after the place that `after` names."""
+        start = _decoded(after) if after else _START
+        with self._cursor() as cursor:
+            cursor.execute(_QUERIES["quarantine"], [*start, processor, limit])
+            names = [column[0] for column in cursor.description or ()]
+            rows = cursor.fetchall()
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def quarantine_page(
+        self, limit: int = 100, after: str = "", processor: str | None = None
+    ) -> dict[str, Any]:
+        """One page of faults, the `after` of the next page (or None), and how many there are."""
+        rows = self.quarantine(limit, after, processor)
+        return {
+            "quarantine": [_fault(row) for row in rows],
+            "next": _encoded(rows[-1]) if len(rows) == limit else None,
+            "reasons": self.quarantine_count(processor),
+        }
+
+    def quarantine_count(self, processor: str | None = None) -> dict[str, int]:
+        """How many faults there are, by reason."""
+        with self._cursor() as cursor:
+            rows = cursor.execute(_QUERIES["quarantine_count"], [processor]).fetchall()
+        return {str(reason): int(count) for reason, count in rows}
+
+    def ledger(self, path: str, source: str | None = None) -> dict[str, Any]:
+        """What each processor has committed of a file: the promise "these bytes are in the tables".
+
+        `path` is relative to its source's root. Raises `ConfigurationError`: `not_found` if it was
+        never seen, `ambiguous` if several sources have it and `source` does not say which.
+        """
+        found = self._entries(path)
+        sources = sorted({entry.key.source for entry in found})
+        if source is None and len(sources) > 1:
+            raise ConfigurationError(
+                f"{path} lies in several sources", reason="ambiguous",
+                hint=f"say which: source={', source='.join(sources)}",
+            )  # fmt: skip
+        entries = [entry for entry in found if source in (None, entry.key.source)]
+        if not entries:
+            raise ConfigurationError(
+                f"no processor has seen {path}", reason="not_found",
+                hint="give the path relative to the source's root",
+            )  # fmt: skip
+        return {
+            "source": entries[0].key.source,
+            "path": entries[0].key.path,
+            "processors": {entry.processor: _ledger_row(entry) for entry in entries},
+        }
+
+    def usage(self, report: str, options: reports.ReportOptions) -> dict[str, Any]:
+        """A report of `state.reports`, as it is printed."""
+        with self._cursor() as cursor:
+            return reports.report(cursor, report, options)
+
+    def sql(self, query: str, *, timeout_s: float = 30.0, rows_max: int = 10_000) -> dict[str, Any]:
+        """The answer to one read-only statement; see `state.sandbox`."""
+        return self._sandbox.run(query, timeout_s=timeout_s, rows_max=rows_max)
+
+    def digests(self) -> dict[str, list[tuple[str, str, int, int]]]:
+        """`(source, path, rows, digest)` of every file in every table: what `doctor` compares."""
+        with self._cursor() as cursor:
+            return {
+                table: [(*key, *found) for key, found in digest.by_file(cursor, table).items()]
+                for table in schema.data_tables(cursor)
+            }
+
+    def interrupt(self) -> None:
+        """End running statements: the service is stopping."""
+        self._sandbox.interrupt()
+
+    def _entries(self, path: str) -> list[LedgerEntry]:
+        """Of the path as it is stored, or as the file system has it."""
+        found = [
+            self._store.ledger.get(processor, SessionKey(source, name))
+            for name in dict.fromkeys((path, escape_path(path)))
+            for processor, source in self._places(name)
+        ]
+        return [entry for entry in found if entry]
+
+    def _places(self, path: str) -> list[tuple[str, str]]:
+        """Processors and sources that know a path. The mirror has no index by path alone."""
+        with self._cursor() as cursor:
+            return cursor.execute(_QUERIES["places"], [path]).fetchall()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self._store.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+
+def iso_utc(time_us: int | None) -> str | None:
+    """ISO 8601 in UTC with microseconds and a `Z`; None for a time that is not set."""
+    if not time_us:
+        return None
+    seconds, micros = divmod(time_us, 1_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"
+
+
+def _ledger_row(entry: LedgerEntry) -> dict[str, Any]:
+    return {
+        "committed_bytes": entry.committed_bytes,
+        "committed_at": iso_utc(entry.committed_at_us),
+        "status": entry.status,
+        "generation": entry.generation,
+        "processor_version": entry.processor_version,
+        "dialect": entry.dialect,
+        "size_bytes": entry.stat.size_bytes if entry.stat else None,
+        "settled": entry.settled,
+        "unproved_since": iso_utc(entry.unproved_since_us),
+        "attempts": entry.attempts,
+        "try_again_at": iso_utc(entry.try_again_at_us),
+        "reason": entry.reason,
+        "error": entry.error,
+        "source_gone": entry.source_gone,
+    }
+
+
+def _fault(row: Mapping[str, Any]) -> dict[str, Any]:
+    again_us = row["try_again_at_us"]
+    rest = {name: value for name, value in row.items() if name != "try_again_at_us"}
+    return {**rest, "try_again_at": iso_utc(again_us)}
+
+
+def _encoded(row: Mapping[str, Any]) -> str:
+    place = json.dumps([row[name] for name in _PLACE], separators=(",", ":"))
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+def _decoded(after: str) -> tuple[Any, ...]:
+    try:
+        place = json.loads(base64.urlsafe_b64decode(after.encode()))
+    except ValueError:
+        place = None
+    shape = [str, str, str, int, str, str]
+    if not isinstance(place, list) or [type(part) for part in place] != shape:
+        raise ConfigurationError(
+            "after is not a place in the quarantine", reason="bad_parameter",
+            hint="use the `next` of the last row of the page before",
+        )  # fmt: skip
+    return tuple(place)

@@ -1,0 +1,24 @@
+-- What the API and the command line ask of the engine's own tables.
+
+-- name: quarantine
+-- One page of faults in a fixed order. $1 to $6 are the place after which it starts, $7 is a
+-- processor or NULL, $8 the number of rows.
+SELECT processor, source, path, "user", session, "offset", length_bytes, reason, detail, kept,
+       kind, attempts, try_again_at_us
+FROM quarantine
+WHERE (source, path, processor, "offset", kind, reason) > ($1, $2, $3, $4::BIGINT, $5, $6)
+  AND ($7::VARCHAR IS NULL OR processor = $7)
+ORDER BY source, path, processor, "offset", kind, reason
+LIMIT $8
+
+-- name: quarantine_count
+-- How many faults there are, by reason.
+SELECT reason, count(*) FROM quarantine
+WHERE $1::VARCHAR IS NULL OR processor = $1
+GROUP BY reason ORDER BY reason
+
+-- name: places
+-- Where the ledger knows a path: the mirror in memory then says what it knows.
+SELECT DISTINCT l.processor, f.source
+FROM files f JOIN ledger l ON l.file_id = f.file_id
+WHERE f.path = $1 ORDER BY l.processor, f.source

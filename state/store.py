@@ -1,0 +1,306 @@
+"""The database file and the only code that changes it: fenced group commits of rows and ledger.
+
+The rule: rows and the ledger entry that says which bytes they came from are committed together
+or not at all, and only if the ledger still holds the entry the work started from. That makes the
+tables exactly-once whatever crashes, without a unique index anywhere.
+
+Facts behind the form (DuckDB 2.0): a second process cannot open the file, which is our instance
+lock; `executemany` is 70 times slower than one insert of unnested lists; a `fetchone` leaves its
+transaction open, so everything here fetches all.
+"""
+
+import itertools
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+
+from core.errors import ConfigurationError, PermanentError, SessionwatchError, TransientError
+from core.keys import SessionKey, session_of, user_of
+from core.ledger import LedgerEntry
+from core.rows import (
+    QUARANTINE,
+    Abandon,
+    ArrowRows,
+    Chunk,
+    Collect,
+    Command,
+    Commit,
+    Receipt,
+    RowSet,
+)
+from core.tables import columns
+from state import ledger, schema
+from state.ledger import LedgerMirror
+from state.migrations import Migration, released
+
+_LEDGER_TYPES = tuple(ledger.COLUMNS.values())
+_QUARANTINE_TYPES = ("BIGINT", "VARCHAR", "VARCHAR", "BOOLEAN")
+_FILE_TYPES = ("INTEGER", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "BIGINT")
+_TRANSIENT = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InterruptException)
+
+
+class Declares(Protocol):
+    """The part of a processor the database needs to know."""
+
+    name: str
+    tables: Mapping[str, type]
+
+
+@dataclass(slots=True)
+class _Group:
+    """What one transaction will write, gathered before any SQL runs."""
+
+    receipts: list[Receipt | Exception] = field(default_factory=list)
+    entries: dict[tuple[str, SessionKey], LedgerEntry] = field(default_factory=dict)
+    rows: dict[str, list[tuple[int, RowSet]]] = field(default_factory=lambda: defaultdict(list))
+    building: set[int] = field(default_factory=set)
+    garbage: set[int] = field(default_factory=set)
+
+
+class Store:
+    """One open database. `apply` is for the writer; everything else reads."""
+
+    def __init__(
+        self,
+        db: duckdb.DuckDBPyConnection,
+        processors: Iterable[Declares],
+        *,
+        user: Callable[[SessionKey], str] = lambda key: user_of(key.path),
+        migrations: Sequence[Migration] | None = None,
+    ) -> None:
+        self._db = db
+        self._user = user
+        self._cursor_lock = threading.Lock()
+        self.schema_version = schema.migrate(db, released() if migrations is None else migrations)
+        self._types = {QUARANTINE: _QUARANTINE_TYPES}
+        for processor in processors:
+            schema.declare(db, processor.name, processor.tables)
+            for table, row_type in processor.tables.items():
+                self._types[table] = tuple(column.sql_type for column in columns(row_type))
+        self.ledger = LedgerMirror()
+        self._file_ids = ledger.load(db, self.ledger)
+        self._tables = schema.data_tables(db)
+        self._building: set[int] = set()
+        self._garbage = self._stored_generations() - self.ledger.generations()
+        newest = max(self._garbage | self.ledger.generations(), default=0)
+        self._generations = itertools.count(newest + 1)
+
+    @classmethod
+    def open(
+        cls, path: str | Path, processors: Iterable[Declares], *, memory_limit: str = "512MB",
+        threads: int = 2, **options: Any,
+    ) -> "Store":  # fmt: skip
+        """Open or create the database file. Raises `ConfigurationError` if another process has it."""
+        try:
+            db = duckdb.connect(str(path), config={"memory_limit": memory_limit, "threads": threads})
+        except duckdb.IOException as error:
+            raise _refused(path, error) from error
+        db.execute("SET GLOBAL TimeZone = 'UTC'")
+        db.execute("SET preserve_insertion_order = false")
+        db.execute("SET enable_external_access = false")
+        store = cls(db, processors, **options)
+        db.execute("SET lock_configuration = true")
+        return store
+
+    def new_generation(self) -> int:
+        """A generation number no row in this database has ever carried. Safe from any thread."""
+        return next(self._generations)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of one's own for reading; fetch all and close it."""
+        with self._cursor_lock:
+            return self._db.cursor()
+
+    @property
+    def garbage_count(self) -> int:
+        """How many dead generations still have rows to be collected."""
+        return len(self._garbage)
+
+    def apply(self, commands: Sequence[Command]) -> list[Receipt | Exception]:
+        """Commit the commands as one transaction; if that fails, each on its own.
+
+        A `duckdb.FatalException` is raised: the database is gone and the service must stop.
+        """
+        try:
+            return self._apply(commands)
+        except duckdb.FatalException:
+            raise
+        except duckdb.Error as error:
+            self._rollback()
+            if len(commands) == 1:
+                return [_translated(error)]
+        return [answer for command in commands for answer in self.apply([command])]
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file; harmless if readers are in the way."""
+        try:
+            self._db.execute("CHECKPOINT")
+        except duckdb.TransactionException:
+            return
+
+    def close(self) -> None:
+        """Checkpoint and close. No cursor may be in use."""
+        self.checkpoint()
+        self._db.close()
+
+    def _apply(self, commands: Sequence[Command]) -> list[Receipt | Exception]:
+        group = _Group()
+        for command in commands:
+            group.receipts.append(self._gather(command, group))
+        self._db.execute("BEGIN")
+        for table, sets in group.rows.items():
+            self._insert_rows(table, sets)
+        new_files = self._write_entries(group.entries)
+        collected = self._collect(commands)
+        self._db.execute("COMMIT")
+        self._file_ids.update(new_files)
+        for entry in group.entries.values():
+            self.ledger.put(entry)
+        live = {entry.generation for entry in group.entries.values()}
+        self._garbage = (self._garbage | group.garbage) - collected - live
+        self._building = (self._building | group.building) - live - group.garbage
+        return group.receipts
+
+    def _gather(self, command: Command, group: _Group) -> Receipt:
+        match command:
+            case Commit():
+                return self._gather_commit(command, group)
+            case Chunk(generation, rows):
+                group.building.add(generation)
+                return Receipt(rows_written=_gather_rows(generation, rows, group))
+            case Abandon(generation):
+                group.garbage.add(generation)
+                return Receipt()
+            case Collect():
+                return Receipt()
+
+    def _gather_commit(self, commit: Commit, group: _Group) -> Receipt:
+        after = commit.after
+        place = (after.processor, after.key)
+        current = group.entries.get(place) or self.ledger.get(*place)
+        if current != commit.before:
+            if after.generation in self._building | group.building:
+                group.garbage.add(after.generation)
+            return Receipt(fenced=True)
+        group.entries[place] = after
+        if current and current.generation and current.generation != after.generation:
+            group.garbage.add(current.generation)
+        return Receipt(rows_written=_gather_rows(after.generation, commit.rows, group))
+
+    def _insert_rows(self, table: str, sets: list[tuple[int, RowSet]]) -> None:
+        tuples: list[tuple[Any, ...]] = []
+        for generation, rows in sets:
+            if isinstance(rows, ArrowRows):
+                self._insert_arrow(table, generation, rows.stream)
+            else:
+                tuples.extend((generation, *row) for row in rows)
+        if tuples:
+            types = ("BIGINT", "BIGINT", "INTEGER", *self._types[table])
+            _insert(self._db, f'raw."{table}"', types, tuples)
+
+    def _insert_arrow(self, table: str, generation: int, stream: bytes) -> None:
+        import pyarrow.ipc  # Only the backfill sends Arrow, and it costs 60 MB to import.
+
+        self._db.register("incoming", pyarrow.ipc.open_stream(stream).read_all())
+        self._db.execute(f'INSERT INTO raw."{table}" SELECT $1, * FROM incoming', [generation])
+        self._db.unregister("incoming")
+
+    def _write_entries(
+        self, entries: Mapping[tuple[str, SessionKey], LedgerEntry]
+    ) -> dict[SessionKey, int]:
+        new_files = self._write_files(entries.values())
+        file_ids = {key: new_files.get(key) or self._file_ids[key] for _, key in entries}
+        old = [(name, file_ids[key]) for name, key in entries if self.ledger.get(name, key)]
+        if old:
+            self._db.execute(
+                "DELETE FROM ledger USING (SELECT unnest($1::VARCHAR[]) AS p, "
+                "unnest($2::INTEGER[]) AS f) b WHERE processor = b.p AND file_id = b.f",
+                [list(column) for column in zip(*old, strict=True)],
+            )
+        rows = [ledger.row_of(entry, file_ids[entry.key]) for entry in entries.values()]
+        if rows:
+            _insert(self._db, "ledger", _LEDGER_TYPES, rows)
+        return new_files
+
+    def _write_files(self, entries: Iterable[LedgerEntry]) -> dict[SessionKey, int]:
+        next_id = len(self._file_ids) + 1
+        new: dict[SessionKey, int] = {}
+        rows = []
+        for entry in entries:
+            key = entry.key
+            if key in self._file_ids or key in new:
+                continue
+            new[key] = next_id + len(new)
+            seen = (self._user(key), session_of(key.path), entry.committed_at_us)
+            rows.append((new[key], *key, *seen))
+        if rows:
+            _insert(self._db, "files", _FILE_TYPES, rows)
+        return new
+
+    def _collect(self, commands: Sequence[Command]) -> set[int]:
+        limit = max((c.limit for c in commands if isinstance(c, Collect)), default=0)
+        dead = sorted(self._garbage)[:limit]
+        if dead:
+            for table in self._tables:
+                self._db.execute(
+                    f'DELETE FROM raw."{table}" WHERE generation IN (SELECT unnest($1::BIGINT[]))',
+                    [dead],
+                )
+        return set(dead)
+
+    def _stored_generations(self) -> set[int]:
+        found: set[int] = set()
+        for table in self._tables:
+            rows = self._db.execute(f'SELECT DISTINCT generation FROM raw."{table}"').fetchall()
+            found.update(generation for (generation,) in rows)
+        return found
+
+    def _rollback(self) -> None:
+        try:
+            self._db.execute("ROLLBACK")
+        except duckdb.TransactionException:
+            return  # The failed statement ended the transaction itself.
+
+
+def _gather_rows(generation: int, rows: Mapping[str, RowSet], group: _Group) -> int:
+    written = 0
+    for table, row_set in rows.items():
+        if len(row_set):
+            group.rows[table].append((generation, row_set))
+            written += len(row_set)
+    return written
+
+
+def _insert(
+    db: duckdb.DuckDBPyConnection, table: str, types: Sequence[str], rows: Sequence[Any]
+) -> None:
+    """Insert tuples set-wise: one parameter list per column."""
+    lists = ", ".join(f"unnest(${i}::{sql}[])" for i, sql in enumerate(types, 1))
+    db.execute(f"INSERT INTO {table} SELECT {lists}", [list(c) for c in zip(*rows, strict=True)])
+
+
+def _translated(error: duckdb.Error) -> SessionwatchError:
+    """What a failed write means to the worker whose rows these were."""
+    # The engine's own words may quote a value; only the error's class is safe to keep.
+    text = f"the database refused the rows: {type(error).__name__}"
+    if isinstance(error, _TRANSIENT):
+        return TransientError(text, reason="database_busy")
+    return PermanentError(text, reason="rows_refused")
+
+
+def _refused(path: str | Path, error: Exception) -> ConfigurationError:
+    if "lock" in str(error):
+        return ConfigurationError(
+            f"{path} is in use by another process",
+            reason="database_locked",
+            hint="stop the other sessionwatch, or let the command ask it: use the same --db",
+        )
+    return ConfigurationError(
+        f"{path} cannot be opened: {error}", reason="database_unreadable",
+        hint="check the path and its permissions",
+    )  # fmt: skip

@@ -1,0 +1,150 @@
+"""The writer thread: takes commands from a bounded inbox and commits them in groups.
+
+The rule: one thread, values in, a future out for every command. What was submitted before `stop`
+is still written; if the thread dies, every future it holds fails, so nobody waits for ever.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Protocol
+
+from core.errors import TransientError
+from core.rows import Chunk, Command, Commit, Receipt
+
+COMMANDS_MAX = 256
+ROWS_MAX = 50_000
+
+
+class Applies(Protocol):
+    """The database as the writer sees it (`core.seams.Database`)."""
+
+    def apply(self, commands: Sequence[Command]) -> list[Receipt | Exception]: ...
+
+
+class Writer:
+    """Owns the thread; `on_group(commands, rows, seconds)` is called after each commit."""
+
+    def __init__(
+        self,
+        database: Applies,
+        *,
+        clock: Callable[[], float],
+        on_group: Callable[[int, int, float], None] = lambda commands, rows, seconds: None,
+        inbox_max: int = 1024,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._on_group = on_group
+        self._inbox: queue.Queue[tuple[Command, Future[Receipt]] | None] = queue.Queue(inbox_max)
+        self._accepting = threading.Lock()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def __repr__(self) -> str:
+        return f"<Writer alive={self.alive} inbox={self.depth}>"
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    @property
+    def depth(self) -> int:
+        """Commands waiting."""
+        return self._inbox.qsize()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, command: Command) -> Future[Receipt]:
+        """Queue a command; blocks while the inbox is full. The future fails if the writer stops."""
+        future: Future[Receipt] = Future()
+        with self._accepting:
+            if self._stopped:
+                future.set_exception(_stopped())
+            else:
+                self._put(command, future)
+        return future
+
+    def stop(self, timeout_s: float) -> bool:
+        """Write what was submitted, then end. False if that took longer than `timeout_s`."""
+        with self._accepting:
+            if not self._stopped:
+                self._stopped = True
+                self._inbox.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _put(self, command: Command, future: Future[Receipt]) -> None:
+        while True:
+            try:
+                self._inbox.put((command, future), timeout=1.0)
+            except queue.Full:
+                if self.alive:
+                    continue
+                future.set_exception(_stopped())
+            return
+
+    def _run(self) -> None:
+        group: list[tuple[Command, Future[Receipt]]] = []
+        try:
+            while True:
+                group, more = self._take()
+                self._write(group)
+                if not more:
+                    return
+        finally:
+            self._stopped = True
+            self._fail_waiting(group)
+
+    def _take(self) -> tuple[list[tuple[Command, Future[Receipt]]], bool]:
+        """Wait for one command, then take whatever else is there, within the limits."""
+        item = self._inbox.get()
+        group: list[tuple[Command, Future[Receipt]]] = []
+        rows = 0
+        while item is not None:
+            group.append(item)
+            rows += _row_count(item[0])
+            if len(group) >= COMMANDS_MAX or rows >= ROWS_MAX:
+                return group, True
+            try:
+                item = self._inbox.get_nowait()
+            except queue.Empty:
+                return group, True
+        return group, False
+
+    def _write(self, group: Sequence[tuple[Command, Future[Receipt]]]) -> None:
+        if not group:
+            return
+        started = self._clock()
+        answers = self._database.apply([command for command, _ in group])
+        rows = sum(a.rows_written for a in answers if isinstance(a, Receipt))
+        self._on_group(len(group), rows, self._clock() - started)
+        for (_, future), answer in zip(group, answers, strict=True):
+            if isinstance(answer, Receipt):
+                future.set_result(answer)
+            else:
+                future.set_exception(answer)
+
+    def _fail_waiting(self, group: Sequence[tuple[Command, Future[Receipt]]]) -> None:
+        for _, future in group:
+            if not future.done():
+                future.set_exception(_stopped())
+        while True:
+            try:
+                item = self._inbox.get_nowait()
+            except queue.Empty:
+                return
+            if item is not None:
+                item[1].set_exception(_stopped())
+
+
+def _row_count(command: Command) -> int:
+    if isinstance(command, Commit | Chunk):
+        return sum(len(rows) for rows in command.rows.values())
+    return 0
+
+
+def _stopped() -> TransientError:
+    return TransientError("the writer has stopped", reason="stopping")

@@ -1,0 +1,28 @@
+"""What every test room shares: how long and how random hypothesis may be.
+
+`dev` looks for new cases, `ci` repeats the same ones on every machine, `fuzz` takes its time.
+HYPOTHESIS_PROFILE chooses; without it CI=true means `ci`.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# Sessions are big values and a shared machine has slow moments: neither is a fault of ours.
+_PATIENT = (HealthCheck.too_slow, HealthCheck.data_too_large)
+
+settings.register_profile("dev", deadline=None, suppress_health_check=_PATIENT)
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=True,
+    suppress_health_check=_PATIENT,
+)
+settings.register_profile(
+    "fuzz", deadline=None, max_examples=20_000, print_blob=True, suppress_health_check=_PATIENT
+)
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+)

@@ -1,0 +1,418 @@
+import os
+import shutil
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from watchdog.events import FileModifiedEvent
+from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent
+
+from core.errors import ConfigurationError
+from core.keys import SessionKey
+from tests.tools.waiting import wait_for
+from watcher import source as source_module
+from watcher.disk import Disk, Source
+from watcher.source import Observer
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+
+
+class Seen:
+    """What an observer reported. `after(change)` tells what one change led to."""
+
+    def __init__(self, root: Path, **options) -> None:
+        self.root = root
+        self.keys: list[str] = []
+        self.sweeps: list[str] = []
+        self.observer = Observer(
+            Disk([Source("s", root)]),
+            touch=lambda key: self.keys.append(key.path),
+            sweep_wanted=self.sweeps.append,
+            **options,
+        )
+
+    def forget(self) -> None:
+        self.keys.clear()
+        self.sweeps.clear()
+
+    def wait_for_keys(self, *paths: str) -> None:
+        try:
+            wait_for(lambda: set(paths) <= set(self.keys))
+        except AssertionError:
+            raise AssertionError(f"wanted {paths}, saw {self.keys} and {self.sweeps}") from None
+
+    def wait_for_sweep(self, reason: str) -> None:
+        wait_for(lambda: reason in self.sweeps)
+
+    def checked(self) -> list[str]:
+        self.observer.check()
+        return self.sweeps
+
+    def settle(self) -> None:
+        """Everything that happened so far has been reported, and is forgotten."""
+        mark = self.root / "settled.jsonl"
+        mark.write_bytes(b"")
+        self.wait_for_keys(mark.name)
+        mark.unlink()
+        wait_for(lambda: not self.observer._notes._batch)
+        self.forget()
+
+
+@contextmanager
+def watching(root: Path, **options):
+    seen = Seen(root, **options)
+    seen.observer.start()
+    try:
+        yield seen
+    finally:
+        seen.observer.stop()
+        assert not seen.observer.alive()
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    path = tmp_path / "root"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture(params=["auto", pytest.param("inotify", marks=linux), "polling"])
+def seen(request, root):
+    (root / "ann/p").mkdir(parents=True)
+    (root / "ann/p/old.jsonl").write_bytes(b"{}\n")
+    with watching(root, observer=request.param, poll_s=0.05) as one:
+        yield one
+
+
+def append(path: Path, data: bytes = b"{}\n") -> None:
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def test_a_new_file_is_touched(seen):
+    append(seen.root / "ann/p/new.jsonl")
+
+    seen.wait_for_keys("ann/p/new.jsonl")
+
+
+def test_an_append_is_touched(seen):
+    append(seen.root / "ann/p/old.jsonl")
+
+    seen.wait_for_keys("ann/p/old.jsonl")
+
+
+def test_an_append_to_a_file_kept_open_is_touched(seen):
+    with (seen.root / "ann/p/old.jsonl").open("ab", buffering=0) as file:
+        file.write(b"{}\n")
+
+        seen.wait_for_keys("ann/p/old.jsonl")
+
+
+def test_only_session_files_are_touched(seen):
+    append(seen.root / "ann/p/notes.txt")
+    append(seen.root / "ann/p/new.jsonl")
+
+    seen.wait_for_keys("ann/p/new.jsonl")
+    assert "ann/p/notes.txt" not in seen.keys
+
+
+def test_a_file_made_together_with_its_folders_is_touched(seen):
+    for number in range(30):
+        folder = seen.root / f"user{number}/p/s/subagents"
+        folder.mkdir(parents=True)
+        append(folder / "a.jsonl")
+
+    seen.wait_for_keys(*(f"user{number}/p/s/subagents/a.jsonl" for number in range(30)))
+
+
+def test_files_of_a_tree_moved_in_are_touched(seen, tmp_path):
+    for path in ("bob/a.jsonl", "bob/p/b.jsonl", "bob/p/q/c.jsonl.gz"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        append(tmp_path / path)
+    (tmp_path / "bob").rename(seen.root / "bob")
+
+    seen.wait_for_keys("bob/a.jsonl", "bob/p/b.jsonl", "bob/p/q/c.jsonl.gz")
+    append(seen.root / "bob/p/q/late.jsonl")
+    seen.wait_for_keys("bob/p/q/late.jsonl")
+
+
+def test_a_rename_touches_both_names(seen):
+    (seen.root / "ann/p/old.jsonl").rename(seen.root / "ann/p/new.jsonl")
+
+    seen.wait_for_keys("ann/p/old.jsonl", "ann/p/new.jsonl")
+
+
+def test_a_file_replaced_by_rename_is_touched(seen):
+    append(seen.root / "ann/p/old.tmp")
+    (seen.root / "ann/p/old.tmp").replace(seen.root / "ann/p/old.jsonl")
+
+    seen.wait_for_keys("ann/p/old.jsonl")
+
+
+def test_a_renamed_folder_goes_on_being_watched_under_its_new_name(seen):
+    (seen.root / "ann").rename(seen.root / "bob")
+    seen.wait_for_keys("bob/p/old.jsonl")
+    seen.wait_for_sweep("folder_gone")
+    seen.forget()
+    append(seen.root / "bob/p/old.jsonl")
+
+    seen.wait_for_keys("bob/p/old.jsonl")
+
+
+def test_a_deleted_file_is_touched(seen):
+    (seen.root / "ann/p/old.jsonl").unlink()
+
+    seen.wait_for_keys("ann/p/old.jsonl")
+
+
+def test_a_deleted_folder_asks_for_a_sweep(seen, tmp_path):
+    (seen.root / "ann").rename(tmp_path / "gone")
+
+    seen.wait_for_sweep("folder_gone")
+
+
+def test_names_that_are_not_utf8_are_touched(seen):
+    append(seen.root / os.fsdecode(b"ann/p/caf\xe9.jsonl"))
+
+    seen.wait_for_keys("ann/p/caf\\xe9.jsonl")
+
+
+def test_a_link_out_of_the_root_is_touched_and_not_entered(seen, tmp_path):
+    (tmp_path / "outside").mkdir()
+    append(tmp_path / "outside/secret.jsonl")
+    (seen.root / "linked").symlink_to(tmp_path / "outside")
+    (seen.root / "a.jsonl").symlink_to(tmp_path / "outside/secret.jsonl")
+
+    seen.wait_for_keys("a.jsonl")
+    append(tmp_path / "outside/secret.jsonl")
+    seen.settle()
+    assert [path for path in seen.keys if path.startswith("linked")] == []
+
+
+def test_a_root_that_comes_later_is_watched_from_then_on(seen, tmp_path):
+    root = tmp_path / "later"
+    with watching(root, observer=seen.observer._kind, poll_s=0.05, root_retry_s=0.0) as late:
+        assert late.observer.blind == {"s": "root_missing"}
+        assert late.observer.alive()
+        assert late.checked() == []
+        (root / "u").mkdir(parents=True)
+
+        assert late.checked() == ["root_missing"]
+        assert late.observer.blind == {}
+        append(root / "u/a.jsonl")
+        late.wait_for_keys("u/a.jsonl")
+
+
+def test_a_root_removed_and_made_again_is_watched_again(seen):
+    shutil.rmtree(seen.root)
+    seen.root.mkdir()  # It may well get the inode of the old one.
+
+    def touched() -> bool:
+        seen.observer.check()
+        append(seen.root / "a.jsonl")
+        return "a.jsonl" in seen.keys
+
+    wait_for(touched)
+    assert "root_replaced" in seen.sweeps or seen.observer._kind == "polling"
+    assert seen.observer.renewed_count <= 1
+    assert seen.observer.alive()
+
+
+def test_a_root_that_is_away_for_a_while_is_watched_again(seen, tmp_path):
+    seen.observer._root_retry_s = 0.0
+    seen.root.rename(tmp_path / "away")
+    seen.observer.check()
+    assert seen.observer.blind == {"s": "root_missing"}
+    assert seen.observer.alive()
+    (tmp_path / "away").rename(seen.root)
+    seen.observer.check()
+    append(seen.root / "ann/p/old.jsonl")
+
+    seen.wait_for_keys("ann/p/old.jsonl")
+    assert "root_missing" in seen.sweeps
+
+
+def test_another_folder_in_the_roots_place_is_watched_instead(seen, tmp_path):
+    (tmp_path / "new").mkdir()
+    seen.root.rename(tmp_path / "old")
+    (tmp_path / "new").rename(seen.root)
+    wait_for(lambda: "root_replaced" in seen.checked())
+    append(seen.root / "a.jsonl")
+
+    seen.wait_for_keys("a.jsonl")
+
+
+def test_a_sound_watch_is_left_alone(seen):
+    for _ in range(3):
+        seen.observer.check()
+
+    assert seen.observer.renewed_count == 0
+    assert seen.sweeps == []
+
+
+def test_a_root_may_be_a_link_and_follows_it_elsewhere(tmp_path, root):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link").symlink_to(root)
+    with watching(tmp_path / "link") as seen:
+        append(root / "a.jsonl")
+        seen.wait_for_keys("a.jsonl")
+        (tmp_path / "next").symlink_to(tmp_path / "other")
+        (tmp_path / "next").replace(tmp_path / "link")
+        assert seen.checked() == ["root_replaced"]
+        append(tmp_path / "other/b.jsonl")
+
+        seen.wait_for_keys("b.jsonl")
+
+
+def test_a_root_that_is_a_file_is_missing(tmp_path):
+    append(tmp_path / "root")
+    with watching(tmp_path / "root") as seen:
+        assert seen.observer.blind == {"s": "root_missing"}
+
+
+def test_sources_are_watched_apart(tmp_path):
+    keys = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    sources = [Source("s", tmp_path / "one"), Source("t", tmp_path / "two")]
+    observer = Observer(Disk(sources), touch=keys.append, sweep_wanted=lambda _: None)
+    observer.start()
+    try:
+        append(tmp_path / "one/a.jsonl")
+        append(tmp_path / "two/a.jsonl")
+        both = {SessionKey("s", "a.jsonl"), SessionKey("t", "a.jsonl")}
+        wait_for(lambda: set(keys) == both)
+    finally:
+        observer.stop()
+
+
+def test_a_moved_out_file_does_not_hold_up_what_follows(root, tmp_path):
+    with watching(root) as seen:
+        started_s = time.monotonic()
+        for number in range(12):
+            append(root / "out.jsonl")
+            (root / "out.jsonl").rename(tmp_path / "out.jsonl")
+            append(root / f"{number}.jsonl")
+            seen.wait_for_keys(f"{number}.jsonl")
+
+    assert time.monotonic() - started_s < 12 * 0.5
+
+
+def test_callbacks_that_raise_are_counted_and_end_nothing(root):
+    with watching(root) as seen:
+        touch, seen.observer._touch = seen.observer._touch, lambda key: 1 / 0
+        append(root / "a.jsonl")
+        seen.wait_for_sweep("notes_error")
+        seen.observer._touch = touch
+        append(root / "b.jsonl")
+
+        seen.wait_for_keys("b.jsonl")
+        assert seen.observer.fault_counts["notes_error"] >= 1
+        assert seen.observer.alive()
+
+
+def test_an_event_that_cannot_be_noted_ends_no_thread(root):
+    with watching(root) as seen:
+        watch = seen.observer._watches["s"]
+        watch.dispatch(FileModifiedEvent(None))
+        seen.wait_for_sweep("handler_error")
+        append(root / "a.jsonl")
+
+        seen.wait_for_keys("a.jsonl")
+
+
+def test_more_changes_than_can_be_noted_become_a_sweep(root):
+    with watching(root, notes_max=2) as seen:
+        hold = threading.Event()
+        seen.observer._touch = lambda key: hold.wait(10.0)
+        for number in range(20):
+            append(root / f"{number}.jsonl")
+        wait_for(lambda: "too_many_changes" in seen.observer.fault_counts)
+        hold.set()
+
+        seen.wait_for_sweep("too_many_changes")
+
+
+@linux
+def test_an_overflow_asks_for_a_sweep_and_later_for_a_new_watch(root, monkeypatch):
+    overflow = InotifyEvent(-1, InotifyConstants.IN_Q_OVERFLOW, 0, b"")
+    with watching(root) as seen:
+        first = seen.observer._watches["s"]
+        first._reader.handle_event(overflow)
+        seen.wait_for_sweep("overflow")
+        seen.forget()
+
+        assert seen.checked() == []  # not at once: a loop of overflows must not become one of ours
+        append(root / "a.jsonl")
+        seen.wait_for_keys("a.jsonl")
+        monkeypatch.setattr(source_module, "RENEWAL_GAP_S", 0.0)
+        assert seen.checked() == ["overflow"]
+        assert seen.observer._watches["s"] is not first
+        append(root / "b.jsonl")
+        seen.wait_for_keys("b.jsonl")
+        assert seen.observer.fault_counts == {"overflow": 1}
+
+
+@linux
+def test_an_error_while_reading_events_does_not_end_the_reading(root):
+    with watching(root) as seen:
+        reader = seen.observer._watches["s"]._reader
+        reader.handle_event(None)
+        reader.handle_event(InotifyEvent(0, None, 0, b""))
+        seen.wait_for_sweep("reader_error")
+        append(root / "a.jsonl")
+
+        seen.wait_for_keys("a.jsonl")
+
+
+@linux
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_dead_reader_is_noticed(root):
+    with watching(root) as seen:
+        reader = seen.observer._watches["s"]._reader
+        assert seen.observer.alive()
+        reader.read_events = lambda: 1 / 0
+        append(root / "a.jsonl")
+        wait_for(lambda: not reader.is_alive())
+
+        assert not seen.observer.alive()
+
+
+@linux
+def test_watched_folders_are_counted_as_the_kernel_counts_them(root):
+    for number in range(7):
+        (root / f"{number}/p").mkdir(parents=True)
+    with watching(root) as seen:
+        assert seen.observer.watched_directories() == 15
+        assert seen.observer.refused_directories() == 0
+        (root / "8").mkdir()
+        wait_for(lambda: seen.observer.watched_directories() == 16)
+
+
+@linux
+def test_no_event_is_made_by_reading(root):
+    append(root / "a.jsonl")
+    with watching(root) as seen:
+        seen.settle()
+        before = seen.observer.event_count
+        for _ in range(10):
+            (root / "a.jsonl").read_bytes()
+            os.listdir(root)
+        seen.settle()
+
+        assert "a.jsonl" not in seen.keys
+        assert seen.observer.event_count - before < 10
+
+
+def test_inotify_is_refused_where_it_does_not_exist(root, monkeypatch):
+    monkeypatch.setattr(source_module.sys, "platform", "darwin")
+
+    with pytest.raises(ConfigurationError):
+        Seen(root, observer="inotify")
+
+
+def test_stopping_before_starting_is_harmless(root):
+    Seen(root).observer.stop()

@@ -1,0 +1,82 @@
+"""Which files must be looked at: what is on disk against what the ledger remembers. Pure.
+
+The rule: the sweep is not a second pipeline. It only finds keys to touch, by comparing stat with
+stat, and what then happens to a key is decided as after any other touch. At start it is the
+recovery, after an overflow the repair, after an upgrade the migration, and always the truth.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from core.keys import SessionKey
+from core.ledger import FileStat, LedgerEntry
+from core.plan import proof_due
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """`gone` is to be touched as well: looking at the file tells whether it really vanished.
+
+    `unlisted_count`: files that were not found but may exist, in folders nobody could list.
+    """
+
+    touch: list[SessionKey]
+    gone: list[SessionKey]
+    unlisted_count: int
+
+
+def due(
+    on_disk: Mapping[SessionKey, FileStat],
+    entries: Iterable[LedgerEntry],
+    *,
+    processor_version: int,
+    now_us: int,
+    unlisted: Callable[[SessionKey], bool],
+    proof_max_us: int | None = None,
+) -> Due:
+    """What one processor's ledger lacks. `unlisted(key)`: might this file exist unseen?
+
+    Files changed since they were read come first, then new ones from the youngest to the oldest,
+    because what people look at first is today. `proof_max_us` None: proofs are not asked for.
+    """
+    changed: list[SessionKey] = []
+    gone: list[SessionKey] = []
+    known: set[SessionKey] = set()
+    unlisted_count = 0
+    for entry in entries:
+        known.add(entry.key)
+        stat = on_disk.get(entry.key)
+        if stat is not None:
+            if _is_due(entry, stat, processor_version, now_us, proof_max_us):
+                changed.append(entry.key)
+        elif not entry.source_gone:
+            if unlisted(entry.key):
+                unlisted_count += 1
+            else:
+                gone.append(entry.key)
+    new = [key for key in on_disk if key not in known]
+    new.sort(key=lambda key: on_disk[key].changed_ns, reverse=True)
+    return Due(changed + new, gone, unlisted_count)
+
+
+def _is_due(
+    entry: LedgerEntry,
+    stat: FileStat,
+    processor_version: int,
+    now_us: int,
+    proof_max_us: int | None,
+) -> bool:
+    if entry.source_gone or entry.stat != stat:
+        return True
+    if entry.status != "ok" and entry.tried_version == processor_version:
+        return _tried_again(entry, now_us)
+    if entry.processor_version != processor_version or not entry.settled:
+        return True
+    return proof_max_us is not None and proof_due(entry, now_us, proof_max_us)
+
+
+def _tried_again(entry: LedgerEntry, now_us: int) -> bool:
+    """Is it time to try a file again that failed as it is, with this version?"""
+    if entry.status == "parked":
+        return False
+    return entry.try_again_at_us is None or now_us >= entry.try_again_at_us
