@@ -32,8 +32,8 @@ from api.control import Control
 from api.guard import HostGuard
 from core.errors import ConfigurationError, SessionwatchError
 from metrics.instruments import Instruments
-from state.queries import Queries
-from state.reports import REPORTS, ReportOptions
+from state.queries import Queries, report_options
+from state.reports import REPORTS
 
 BODY_BYTES_MAX = 1 << 20
 PAGE_ROWS_MAX = 1000
@@ -147,10 +147,10 @@ class _Handlers:
         return Answer({"processors": self._control.processors()})
 
     def quarantine(self, request: Request) -> Response:
-        given = parameters(request, ("limit", "after", "processor"))
+        given = parameters(request, ("limit", "after", "processor", "kind"))
         limit = count(given, "limit", 100, PAGE_ROWS_MAX)
-        page = self._queries.quarantine_page(limit, given.get("after", ""), given.get("processor"))
-        return Answer(page)
+        filters = (given.get("after", ""), given.get("processor"), given.get("kind"))
+        return Answer(self._queries.quarantine_page(limit, *filters))
 
     def ledger(self, request: Request) -> Response:
         given = parameters(request, ("source",))
@@ -158,12 +158,7 @@ class _Handlers:
 
     def usage(self, request: Request) -> Response:
         given = parameters(request, _OPTIONS)
-        options = ReportOptions(
-            timezone=given.get("timezone") or "UTC",
-            since=given.get("since") or None,
-            until=given.get("until") or None,
-            user=given.get("user") or None,
-        )
+        options = report_options(given)
         return Answer(self._queries.usage(request.path_params["report"], options))
 
     def digests(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ The rule: a processor says what its rows are once, as a typed class, and every o
 inserts, Arrow schemas, digests, documentation) reads it from there.
 """
 
+import functools
 import re
 import types
 import typing
@@ -31,6 +32,7 @@ class Column:
     sql_type: str
 
 
+@functools.cache
 def columns(row_type: type) -> tuple[Column, ...]:
     """The columns of a row type, in order. Raises `ConfigurationError` for what has no column."""
     hints = typing.get_type_hints(row_type)

@@ -118,7 +118,26 @@ class Remote:
         return dict(self._client.post("/api/v1/rescan", body))
 
     def complaints(self) -> list[str]:
-        return list(self._client.get("/api/v1/complaints")["complaints"])
+        failed = [
+            f"{row['processor']}: {row['source']}:{row['path']}: "
+            f"{row['kind']}: {row['reason']}: {row['detail']}"
+            for row in self._failed_files()
+        ]
+        outdated = [
+            f"{one['name']}: {one['outdated']} files have rows of an older version"
+            for one in self.processors()
+            if one.get("outdated")
+        ]
+        return failed + outdated
+
+    def _failed_files(self) -> Iterator[dict[str, Any]]:
+        after = None
+        while True:
+            page = self._client.get("/api/v1/quarantine", limit=1000, after=after, kind="file")
+            yield from page["quarantine"]
+            after = page["next"]
+            if after is None:
+                return
 
     def digests(self) -> "Digests":
         from state.digest import FileDigest
@@ -155,9 +174,9 @@ class Local:
         return self._queries.quarantine_page(limit, after, processor)
 
     def usage(self, report: str, options: Mapping[str, str | None]) -> dict[str, Any]:
-        from state.reports import ReportOptions
+        from state.queries import report_options
 
-        return self._queries.usage(report, ReportOptions.of(options))
+        return self._queries.usage(report, report_options(options))
 
     def sql(self, query: str) -> dict[str, Any]:
         return self._queries.sql(query)
@@ -170,7 +189,7 @@ class Local:
         for answer in self._store.apply(commits) if commits else ():
             if isinstance(answer, Exception):
                 raise answer
-        return {"matched": len({commit.after.key for commit in commits})}
+        return {"matched": len(commits)}
 
     def complaints(self) -> list[str]:
         from service import doctor

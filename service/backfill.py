@@ -5,6 +5,7 @@ and commits exactly as it does for a single line. Children notice the parent's d
 so that not even SIGKILL leaves one behind.
 """
 
+import functools
 import multiprocessing
 import os
 import signal
@@ -19,7 +20,7 @@ from typing import Any
 from core.blocks import BLOCK_BYTES, BlockDigester
 from core.errors import TransientError
 from core.keys import SessionKey
-from core.rows import QUARANTINE, ArrowRows, RowSet
+from core.rows import ArrowRows, RowSet
 from core.seams import OpenFile
 from core.tables import columns
 from service.limits import Limits
@@ -30,7 +31,9 @@ TASK_BYTES = 16 << 20
 """How much a child reads before it hands over: bounds what is in flight between processes."""
 
 READ_ALONE_BYTES = 256 << 10
-"""Less than this is read in the worker's own thread: sooner done than sent."""
+READ_ALONE_WARM_BYTES = 16 << 10
+"""Less than this is read in the worker's own thread: sooner done than sent. Children that are
+already running, because much is to be done, also get what would not be worth starting them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class Pool:
         self, key: SessionKey, file: OpenFile, processor: Any, offset: int, blocks: bytes, dialect: str
     ) -> "PoolReading | None":
         """Steps made elsewhere, or None if the amount is not worth it."""
-        if not self._processes or file.stat.size_bytes - offset < READ_ALONE_BYTES:
+        least_bytes = READ_ALONE_WARM_BYTES if self._executor else READ_ALONE_BYTES
+        if not self._processes or file.stat.size_bytes - offset < least_bytes:
             return None
         task = _Task(
             self._sources, key, file.stat.identity, processor, self._limits, offset, blocks, dialect
@@ -153,7 +157,9 @@ class PoolReading:
 
 def to_arrow(rows: Mapping[str, RowSet], tables: Mapping[str, type]) -> dict[str, ArrowRows]:
     """The rows of each table as an Arrow stream; empty tables are left out."""
-    return {table: _arrow(found, _schema(table, tables)) for table, found in rows.items() if found}
+    return {
+        table: _arrow(found, _schema(tables.get(table))) for table, found in rows.items() if found
+    }
 
 
 def _start_child() -> None:
@@ -205,13 +211,15 @@ def _arrow(rows: RowSet, schema: Any) -> ArrowRows:
     return ArrowRows(sink.getvalue().to_pybytes(), len(rows))
 
 
-def _schema(table: str, tables: Mapping[str, type]) -> Any:
+@functools.cache
+def _schema(row_type: type | None) -> Any:
+    """The Arrow schema of a row type; None stands for the quarantine's."""
     import pyarrow as pa
 
     types = {int: pa.int64(), str: pa.string(), bool: pa.bool_(), float: pa.float64()}
     fields = [("offset", pa.int64()), ("seq", pa.int32())]
-    if table == QUARANTINE:
+    if row_type is None:
         named = [("length_bytes", int), ("reason", str), ("detail", str), ("kept", bool)]
     else:
-        named = [(column.name, column.python_type) for column in columns(tables[table])]
+        named = [(column.name, column.python_type) for column in columns(row_type)]
     return pa.schema([*fields, *((name, types[kind]) for name, kind in named)])

@@ -15,6 +15,8 @@ from urllib.parse import quote, urlencode
 from api.place import address_of, socket_path
 from core.errors import ConfigurationError, SessionwatchError, TransientError
 
+__all__ = ["Client", "socket_path"]
+
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 120.0
 

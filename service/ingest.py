@@ -46,7 +46,7 @@ def ingest(
     chosen = replace(registry, processors=tuple(p for p in registry.processors if p.kind in kinds))
     store = open_store(settings, registry)
     instruments = Instruments()
-    writer = Writer(store, clock=time.monotonic)
+    writer = Writer(store, clock=time.monotonic, patient=True)
     sources = sources_of(settings, registry)
     limits = replace(settings.limits, tail_quiet_s=0.0)
     pool = Pool(sources, limits, processes=settings.backfill_processes)

@@ -28,6 +28,8 @@ class Step:
     """Rows of the bytes up to `committed_bytes`, ready to be committed."""
 
     committed_bytes: int
+    size_bytes: int
+    """How many of them are this step's."""
     blocks: bytes
     dialect: str
     rows: RowSets
@@ -92,7 +94,7 @@ class LineReading:
         shape = dialects.by_name(self.dialect)
         lines, faults = split(read_lines(span.data, span.offset, shape))
         rows, failed = line_rows(self._processor, lines)
-        return self._made(rows, len(lines), [*faults, *failed])
+        return self._made(span, rows, len(lines), [*faults, *failed])
 
     def _oversize_step(self, span: _Span) -> Step:
         """A line too long to hold: digested piece by piece, then listed."""
@@ -102,14 +104,16 @@ class LineReading:
         self._offset = end
         detail = f"over line_max_bytes ({self._limits.line_max_bytes})"
         fault = Fault(span.offset, span.oversize_bytes - 1, "line_too_long", detail, kept=False)
-        return self._made({}, 0, [fault])
+        return self._made(span, {}, 0, [fault])
 
-    def _made(self, rows: dict[str, list[Any]], line_count: int, faults: list[Fault]) -> Step:
+    def _made(
+        self, span: _Span, rows: dict[str, list[Any]], line_count: int, faults: list[Fault]
+    ) -> Step:
         if faults:
             rows[QUARANTINE] = [(fault.offset, 0, *fault[1:]) for fault in faults]
         reasons = tuple(fault.reason for fault in faults)
-        blocks = self._digester.blocks
-        return Step(self._offset, blocks, self.dialect, rows, line_count, reasons)
+        size, blocks = self._offset - span.offset, self._digester.blocks
+        return Step(self._offset, size, blocks, self.dialect, rows, line_count, reasons)
 
     def _spans(self) -> Iterator[_Span]:
         """Complete lines, at most `chunk_bytes` at a time; longer only for a single long line."""
@@ -184,7 +188,8 @@ class WholeReading:
         if faults:
             grouped[QUARANTINE] = [(fault.offset, 0, *fault[1:]) for fault in faults]
         reasons = tuple(fault.reason for fault in faults)
-        yield Step(len(data), digester.blocks, self.dialect, grouped, line_count, reasons)
+        size, blocks = len(data), digester.blocks
+        yield Step(size, size, blocks, self.dialect, grouped, line_count, reasons)
 
     def _content(self) -> bytes:
         """All bytes of a document; the complete lines of a session, and its tail if it is due."""

@@ -119,14 +119,9 @@ class Worker:
         if digester is None or self._must_load(entry, file):
             return self._load(key, entry, file)
         if self._processor.kind != "line":
-            return self._settle(entry, file, 0, proof)
+            return self._write(entry, entry, None, file, proof)
         reading = self._reading(key, file, entry, digester)
-        last, before = None, entry
-        for step in reading:
-            after = self._advanced(before, step, file, proof)
-            last = self._submit_step(before, after, step, file)
-            before = after
-        return self._settle(before, file, reading.tail_bytes, proof) or last
+        return self._write(entry, entry, reading, file, proof)
 
     def _must_load(self, entry: LedgerEntry, file: OpenFile) -> bool:
         """Do the committed bytes stand, and is there more than could be added to their rows?
@@ -146,41 +141,40 @@ class Worker:
         base = entry or LedgerEntry(self._processor.name, key)
         fresh = replace(base, generation=generation, committed_bytes=0, blocks=b"", settled=False)
         reading = self._reading(key, file, fresh, BlockDigester())
-        if entry is None or not entry.generation:
-            return self._load_live(entry, fresh, reading, file)
         try:
-            return self._load_beside(entry, fresh, reading, file)
+            return self._write(entry, fresh, reading, file, "all")
         except BaseException:
             self._world.submit(Abandon(generation))
             raise
 
-    def _load_live(
-        self, before: LedgerEntry | None, fresh: LedgerEntry, reading: Reading, file: OpenFile
+    def _write(
+        self,
+        before: LedgerEntry | None,
+        start: LedgerEntry,
+        reading: Reading | None,
+        file: OpenFile,
+        proof: plan.Proof,
     ) -> "Future[Receipt] | None":
-        """The first load of a file: every step is visible, and kept, as soon as it is written."""
-        last = None
-        after = fresh
-        for step in reading:
-            after = self._advanced(after, step, file, "all")
-            last = self._submit_step(before, after, step, file)
-            before = after
-        settled = self._settled(after, file, reading.tail_bytes, "all")
-        return last if settled == before else self._world.submit(Commit(before, settled))
+        """Submit every step from `start` on; the last one also notes what this look found.
 
-    def _load_beside(
-        self, entry: LedgerEntry, fresh: LedgerEntry, reading: Reading, file: OpenFile
-    ) -> "Future[Receipt]":
-        """Another load of a file: readers see the old rows until the last step is in."""
-        after, held = fresh, None
-        for step in reading:
-            if held is not None:
-                self._world.submit(Chunk(fresh.generation, held.rows))
+        Of a file's first load and of an append every step is visible at once. Any other load is
+        written beside the rows that readers see, and its last step makes it live.
+        """
+        beside = before is not None and before.generation not in (0, start.generation)
+        after, held = start, None
+        for step in reading or ():
+            if held and beside:
+                self._world.submit(Chunk(after.generation, held.rows))
                 self._count_step(held)
-            after, held = self._advanced(after, step, file, "all"), step
-        after = self._settled(after, file, reading.tail_bytes, "all")
-        if held is None:
-            return self._world.submit(Commit(entry, after))
-        return self._submit_step(entry, after, held, file)
+            elif held:
+                self._submit_step(before, after, held, file)
+                before = after
+            after, held = self._advanced(after, step, file, proof), step
+        tail_bytes = reading.tail_bytes if reading else 0
+        settled = self._settled(after, file, tail_bytes, proof)
+        if held:
+            return self._submit_step(before, settled, held, file)
+        return None if settled == before else self._world.submit(Commit(before, settled))
 
     def _reading(
         self, key: SessionKey, file: OpenFile, entry: LedgerEntry, digester: BlockDigester
@@ -227,12 +221,6 @@ class Worker:
             unproved_since_us=plan.unproved_since(entry, entry.committed_bytes, proof, now_us),
             committed_at_us=entry.committed_at_us or now_us,
         )
-
-    def _settle(
-        self, entry: LedgerEntry, file: OpenFile, tail_bytes: int, proof: plan.Proof
-    ) -> "Future[Receipt] | None":
-        settled = self._settled(entry, file, tail_bytes, proof)
-        return None if settled == entry else self._world.submit(Commit(entry, settled))
 
     def _clean(self, entry: LedgerEntry, file: OpenFile) -> LedgerEntry:
         return replace(
@@ -317,6 +305,7 @@ class Worker:
 
     def _count_step(self, step: Step) -> None:
         name, instruments = self._processor.name, self._world.instruments
+        instruments.bytes.labels(name).inc(step.size_bytes)
         instruments.lines.labels(name).inc(step.line_count)
         instruments.rows.labels(name).inc(sum(len(rows) for rows in step.rows.values()))
         for reason in step.faults:

@@ -33,21 +33,37 @@ class Queries:
         self._sandbox = Sandbox(store.cursor)
 
     def quarantine(
-        self, limit: int = 100, after: str = "", processor: str | None = None
+        self,
+        limit: int = 100,
+        after: str = "",
+        processor: str | None = None,
+        kind: str | None = None,
     ) -> list[dict[str, Any]]:
-        """Faults in a fixed order, those after the place that `after` names."""
+        """Faults in a fixed order, those after the place that `after` names.
+
+        `kind`: "line" for bytes of a file that are not in the tables as they should, "file" for
+        whole files that failed.
+        """
+        if kind not in (None, "line", "file"):
+            raise ConfigurationError(
+                f"unknown kind {kind!r}", reason="bad_parameter", hint="known: line, file"
+            )
         start = _decoded(after) if after else _START
         with self._cursor() as cursor:
-            cursor.execute(_QUERIES["quarantine"], [*start, processor, limit])
+            cursor.execute(_QUERIES["quarantine"], [*start, processor, kind, limit])
             names = [column[0] for column in cursor.description or ()]
             rows = cursor.fetchall()
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def quarantine_page(
-        self, limit: int = 100, after: str = "", processor: str | None = None
+        self,
+        limit: int = 100,
+        after: str = "",
+        processor: str | None = None,
+        kind: str | None = None,
     ) -> dict[str, Any]:
         """One page of faults, the `after` of the next page (or None), and how many there are."""
-        rows = self.quarantine(limit, after, processor)
+        rows = self.quarantine(limit, after, processor, kind)
         return {
             "quarantine": [_fault(row) for row in rows],
             "next": _encoded(rows[-1]) if len(rows) == limit else None,
@@ -127,6 +143,16 @@ class Queries:
             yield cursor
         finally:
             cursor.close()
+
+
+def report_options(given: Mapping[str, str | None]) -> reports.ReportOptions:
+    """Report options from the texts of a query string or a command line; empty is not given."""
+    return reports.ReportOptions(
+        timezone=given.get("timezone") or "UTC",
+        since=given.get("since") or None,
+        until=given.get("until") or None,
+        user=given.get("user") or None,
+    )
 
 
 def iso_utc(time_us: int | None) -> str | None:

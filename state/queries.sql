@@ -2,14 +2,15 @@
 
 -- name: quarantine
 -- One page of faults in a fixed order. $1 to $6 are the place after which it starts, $7 is a
--- processor or NULL, $8 the number of rows.
+-- processor or NULL, $8 is "line", "file" or NULL, $9 the number of rows.
 SELECT processor, source, path, "user", session, "offset", length_bytes, reason, detail, kept,
        kind, attempts, try_again_at_us
 FROM quarantine
 WHERE (source, path, processor, "offset", kind, reason) > ($1, $2, $3, $4::BIGINT, $5, $6)
   AND ($7::VARCHAR IS NULL OR processor = $7)
+  AND ($8::VARCHAR IS NULL OR (kind = 'line') = ($8 = 'line'))
 ORDER BY source, path, processor, "offset", kind, reason
-LIMIT $8
+LIMIT $9
 
 -- name: quarantine_count
 -- How many faults there are, by reason.

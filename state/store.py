@@ -38,6 +38,7 @@ from state import ledger, schema
 from state.ledger import LedgerMirror
 from state.migrations import Migration, released
 
+WAL_BYTES_MAX = 256 << 20
 _LEDGER_TYPES = tuple(ledger.COLUMNS.values())
 _QUARANTINE_TYPES = ("BIGINT", "VARCHAR", "VARCHAR", "BOOLEAN")
 _FILE_TYPES = ("INTEGER", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "BIGINT")
@@ -101,6 +102,8 @@ class Store:
         except duckdb.IOException as error:
             raise _refused(path, error) from error
         db.execute("SET GLOBAL TimeZone = 'UTC'")
+        # A checkpoint stalls the commit that meets it; the timer makes them when nothing happens.
+        db.execute(f"SET checkpoint_threshold = '{WAL_BYTES_MAX} bytes'")
         db.execute("SET preserve_insertion_order = false")
         db.execute("SET enable_external_access = false")
         store = cls(db, processors, **options)
@@ -193,22 +196,21 @@ class Store:
         return Receipt(rows_written=_gather_rows(after.generation, commit.rows, group))
 
     def _insert_rows(self, table: str, sets: list[tuple[int, RowSet]]) -> None:
+        """All rows of a table in one statement for tuples and one for Arrow."""
         tuples: list[tuple[Any, ...]] = []
+        streams: list[tuple[int, ArrowRows]] = []
         for generation, rows in sets:
             if isinstance(rows, ArrowRows):
-                self._insert_arrow(table, generation, rows.stream)
+                streams.append((generation, rows))
             else:
                 tuples.extend((generation, *row) for row in rows)
         if tuples:
             types = ("BIGINT", "BIGINT", "INTEGER", *self._types[table])
             _insert(self._db, f'raw."{table}"', types, tuples)
-
-    def _insert_arrow(self, table: str, generation: int, stream: bytes) -> None:
-        import pyarrow.ipc  # Only the backfill sends Arrow, and it costs 60 MB to import.
-
-        self._db.register("incoming", pyarrow.ipc.open_stream(stream).read_all())
-        self._db.execute(f'INSERT INTO raw."{table}" SELECT $1, * FROM incoming', [generation])
-        self._db.unregister("incoming")
+        if streams:
+            self._db.register("incoming", _one_table(streams))
+            self._db.execute(f'INSERT INTO raw."{table}" SELECT * FROM incoming')
+            self._db.unregister("incoming")
 
     def _write_entries(
         self, entries: Mapping[tuple[str, SessionKey], LedgerEntry]
@@ -265,6 +267,17 @@ class Store:
             self._db.execute("ROLLBACK")
         except duckdb.TransactionException:
             return  # The failed statement ended the transaction itself.
+
+
+def _one_table(streams: Sequence[tuple[int, ArrowRows]]) -> Any:
+    """Arrow streams of several generations as one table with the generation in front."""
+    import pyarrow as pa  # Only the backfill sends Arrow, and it costs 60 MB to import.
+
+    parts = [pa.ipc.open_stream(rows.stream).read_all() for _, rows in streams]
+    marks = [
+        pa.repeat(pa.scalar(generation, pa.int64()), rows.count) for generation, rows in streams
+    ]
+    return pa.concat_tables(parts).add_column(0, "generation", pa.chunked_array(marks))
 
 
 def _gather_rows(generation: int, rows: Mapping[str, RowSet], group: _Group) -> int:

@@ -11,10 +11,13 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from core.errors import TransientError
-from core.rows import Chunk, Command, Commit, Receipt
+from core.rows import ArrowRows, Chunk, Command, Commit, Receipt
 
 COMMANDS_MAX = 256
 ROWS_MAX = 50_000
+LINGER_S = 0.2
+"""A group that nobody waits for is held this long for more: a transaction costs about 5 ms however
+many rows it has, and a backfill would otherwise commit file by file."""
 
 
 class Applies(Protocol):
@@ -33,10 +36,13 @@ class Writer:
         clock: Callable[[], float],
         on_group: Callable[[int, int, float], None] = lambda commands, rows, seconds: None,
         inbox_max: int = 1024,
+        patient: bool = False,
     ) -> None:
+        """`patient`: nobody waits for any command (one-shot runs)."""
         self._database = database
         self._clock = clock
         self._on_group = on_group
+        self._patient = patient
         self._inbox: queue.Queue[tuple[Command, Future[Receipt]] | None] = queue.Queue(inbox_max)
         self._accepting = threading.Lock()
         self._stopped = False
@@ -99,17 +105,23 @@ class Writer:
             self._fail_waiting(group)
 
     def _take(self) -> tuple[list[tuple[Command, Future[Receipt]]], bool]:
-        """Wait for one command, then take whatever else is there, within the limits."""
+        """Wait for one command, then take whatever else is there, within the limits.
+
+        Only rows of the backfill are waited for; one live commit ends the wait for all.
+        """
         item = self._inbox.get()
         group: list[tuple[Command, Future[Receipt]]] = []
-        rows = 0
+        rows, deadline_s = 0, self._clock() + LINGER_S
         while item is not None:
             group.append(item)
             rows += _row_count(item[0])
             if len(group) >= COMMANDS_MAX or rows >= ROWS_MAX:
                 return group, True
+            if not (self._patient or _is_backfill(item[0])):
+                deadline_s = 0.0
             try:
-                item = self._inbox.get_nowait()
+                left_s = deadline_s - self._clock()
+                item = self._inbox.get(timeout=left_s) if left_s > 0 else self._inbox.get_nowait()
             except queue.Empty:
                 return group, True
         return group, False
@@ -144,6 +156,14 @@ def _row_count(command: Command) -> int:
     if isinstance(command, Commit | Chunk):
         return sum(len(rows) for rows in command.rows.values())
     return 0
+
+
+def _is_backfill(command: Command) -> bool:
+    """Rows that come as Arrow were read elsewhere, in bulk."""
+    return isinstance(command, Chunk) or (
+        isinstance(command, Commit)
+        and any(isinstance(rows, ArrowRows) for rows in command.rows.values())
+    )
 
 
 def _stopped() -> TransientError:

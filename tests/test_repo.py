@@ -14,11 +14,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import typer
 
 from core.lines import Line
 from core.record import Prompt, Record
 from demo import make_sessions
 from processors import registry
+from service import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -66,8 +68,12 @@ def in_repo(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def makefile() -> str:
-    return (ROOT / "Makefile").read_text(encoding="utf-8")
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def documents() -> list[Path]:
+    return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
 def test_every_import_points_downwards():
@@ -121,24 +127,23 @@ def test_the_lock_has_what_pyproject_asks_for():
         )
         if isinstance(requirement, str)
     }
-    lock = (ROOT / "requirements-dev.lock").read_text(encoding="utf-8")
+    lock = read("requirements-dev.lock")
 
     assert wanted - set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)) == set()
 
 
 def test_every_make_target_says_what_it_does():
-    targets = TARGET.findall(makefile())
+    targets = TARGET.findall(read("Makefile"))
 
     assert targets
     assert [name for name, rest in targets if " ## " not in rest] == []
 
 
 def test_the_commands_of_the_documents_exist():
-    targets = {name for name, _ in TARGET.findall(makefile())}
-    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    targets = {name for name, _ in TARGET.findall(read("Makefile"))}
     named = {
         name
-        for document in documents
+        for document in documents()
         for name in re.findall(
             r"\bmake ([a-z][a-z-]+)`?(?=[` \n])", _code(document.read_text(encoding="utf-8"))
         )
@@ -149,11 +154,27 @@ def test_the_commands_of_the_documents_exist():
 
 
 def test_the_readme_opens_with_run_and_test():
-    commands = re.findall(
-        r"^    (.+?)(?: {2,}.*)?$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
+    commands = re.findall(r"^    (.+?)(?: {2,}.*)?$", read("README.md"), re.MULTILINE)
 
     assert commands[:2] == ["make run", "make test"]
+
+
+def test_the_readme_lists_the_commands_of_the_command_line():
+    listed = re.findall(r"^\| `sessionwatch ([a-z]+)", read("README.md"), re.MULTILINE)
+    commands = typer.main.get_command(cli.app).commands
+
+    assert sorted(listed) == sorted(name for name, c in commands.items() if not c.hidden)
+
+
+def test_links_between_documents_lead_somewhere():
+    links = [
+        (document, link)
+        for document in documents()
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+    ]
+
+    assert links
+    assert [f"{in_repo(d)}: {link}" for d, link in links if not (d.parent / link).exists()] == []
 
 
 def test_every_module_opens_with_what_it_is_for():

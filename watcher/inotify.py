@@ -1,7 +1,7 @@
 """watchdog's inotify observer, without the ways in which it harms itself. Linux only.
 
 The rule: nothing that happens while events are read may end the reading, and nothing is repaired
-here. Faults are counted, the owner (`watcher.source`) makes a new observer and sweeps.
+here. Faults are counted, the owner (`watcher.source`) makes a new observer and wants a sweep.
 Everything is done through watchdog's public names; what each works around is said beside it.
 """
 
@@ -84,9 +84,11 @@ class InotifyObserver(BaseObserver):
 
     def on_thread_stop(self) -> None:
         """Ends the emitters, then the reader."""
-        super().on_thread_stop()
-        self.reader.stop()
-        self.reader.join()
+        try:
+            super().on_thread_stop()
+        finally:
+            self.reader.stop()
+            self.reader.join()
 
 
 def watch_count() -> int:

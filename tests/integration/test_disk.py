@@ -335,7 +335,7 @@ def test_reading_and_walking_leave_no_descriptor_open(root, disk):
             read(disk, "gone/a.jsonl")
         paths(disk)
 
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert len(os.listdir("/proc/self/fd")) <= len(before)
 
 
 # Keys and sources
@@ -404,7 +404,7 @@ def test_a_restored_modification_time_shows_in_the_change_time(root, disk):
 
 def test_a_file_ages_by_the_clock_of_its_file_system(root, disk):
     put(root / "a.jsonl")
-    ages = []
+    ages: list[int] = []
     deadline_s = time.monotonic() + 10
     while not ages or (ages[-1] < 0.2e9 and time.monotonic() < deadline_s):
         with disk.open(key("a.jsonl")) as file:
@@ -495,12 +495,17 @@ def test_reading_on_in_a_packed_file_starts_once(root, disk, name, pack, reason)
     put(root / name, pack(LINES))
     with disk.open(key(name)) as file:
         assert isinstance(file, PackedFile)
-        starts, start = [], file._start
-        file._start = lambda: starts.append(1) or start()
+        start, starts = file._start, []
+
+        def counted():
+            starts.append(1)
+            return start()
+
+        file._start = counted
         parts = [file.read(at, 1000) for at in range(0, len(LINES), 2000)]
 
         assert parts == [LINES[at : at + 1000] for at in range(0, len(LINES), 2000)]
-        assert len(starts) == 1
+        assert starts == [1]
 
 
 @packed
@@ -570,8 +575,8 @@ def test_nothing_of_a_gzip_member_is_held_back_at_its_end(root, disk):
     whole = gzip.compress(data)
     put(root / "a.jsonl.gz", whole[:-9])
     with disk.open(key("a.jsonl.gz")) as file:
-        parts = []
-        while part := file.read(sum(map(len, parts)), 7):
+        parts: list[bytes] = []
+        while part := file.read(len(b"".join(parts)), 7):
             parts.append(part)
 
     unpack = zlib.decompressobj(31)

@@ -5,15 +5,16 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from watchdog.events import FileModifiedEvent
-from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent
+from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, WatchDescriptor
 
 from core.errors import ConfigurationError
 from core.keys import SessionKey
 from tests.tools.waiting import wait_for
-from watcher import source as source_module
+from watcher import rootwatch
 from watcher.disk import Disk, Source
 from watcher.source import Observer
 
@@ -274,7 +275,7 @@ def test_a_root_that_is_a_file_is_missing(tmp_path):
 
 
 def test_sources_are_watched_apart(tmp_path):
-    keys = []
+    keys: list[SessionKey] = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     sources = [Source("s", tmp_path / "one"), Source("t", tmp_path / "two")]
@@ -315,9 +316,10 @@ def test_callbacks_that_raise_are_counted_and_end_nothing(root):
 
 
 def test_an_event_that_cannot_be_noted_ends_no_thread(root):
+    no_path: Any = None
     with watching(root) as seen:
         watch = seen.observer._watches["s"]
-        watch.dispatch(FileModifiedEvent(None))
+        watch.dispatch(FileModifiedEvent(no_path))
         seen.wait_for_sweep("handler_error")
         append(root / "a.jsonl")
 
@@ -338,7 +340,7 @@ def test_more_changes_than_can_be_noted_become_a_sweep(root):
 
 @linux
 def test_an_overflow_asks_for_a_sweep_and_later_for_a_new_watch(root, monkeypatch):
-    overflow = InotifyEvent(-1, InotifyConstants.IN_Q_OVERFLOW, 0, b"")
+    overflow = InotifyEvent(WatchDescriptor(-1), InotifyConstants.IN_Q_OVERFLOW, 0, b"")
     with watching(root) as seen:
         first = seen.observer._watches["s"]
         first._reader.handle_event(overflow)
@@ -348,7 +350,7 @@ def test_an_overflow_asks_for_a_sweep_and_later_for_a_new_watch(root, monkeypatc
         assert seen.checked() == []  # not at once: a loop of overflows must not become one of ours
         append(root / "a.jsonl")
         seen.wait_for_keys("a.jsonl")
-        monkeypatch.setattr(source_module, "RENEWAL_GAP_S", 0.0)
+        monkeypatch.setattr(rootwatch, "RENEWAL_GAP_S", 0.0)
         assert seen.checked() == ["overflow"]
         assert seen.observer._watches["s"] is not first
         append(root / "b.jsonl")
@@ -357,11 +359,31 @@ def test_an_overflow_asks_for_a_sweep_and_later_for_a_new_watch(root, monkeypatc
 
 
 @linux
+def test_a_flood_of_events_is_survived(root):
+    queue_size = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    if queue_size > 1 << 16:
+        pytest.skip("the event queue of this machine is too long to be flooded quickly")
+    with watching(root) as seen:
+        reader, ready = seen.observer._watches["s"]._reader, threading.Event()
+        handle = reader.handle_event
+        reader.handle_event = lambda event: ready.wait(30.0) and handle(event)
+        for _ in range(queue_size // 2):
+            append(root / "a.jsonl")
+            (root / "a.jsonl").unlink()
+        ready.set()
+        seen.wait_for_sweep("overflow")
+        (root / "u").mkdir()
+        append(root / "u/b.jsonl")
+
+        seen.wait_for_keys("u/b.jsonl")
+        assert seen.observer.fault_counts == {"overflow": 1}
+
+
+@linux
 def test_an_error_while_reading_events_does_not_end_the_reading(root):
     with watching(root) as seen:
         reader = seen.observer._watches["s"]._reader
         reader.handle_event(None)
-        reader.handle_event(InotifyEvent(0, None, 0, b""))
         seen.wait_for_sweep("reader_error")
         append(root / "a.jsonl")
 
@@ -408,7 +430,7 @@ def test_no_event_is_made_by_reading(root):
 
 
 def test_inotify_is_refused_where_it_does_not_exist(root, monkeypatch):
-    monkeypatch.setattr(source_module.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
 
     with pytest.raises(ConfigurationError):
         Seen(root, observer="inotify")

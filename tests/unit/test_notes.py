@@ -22,6 +22,7 @@ def test_too_many_notes_become_one_sweep():
 
     batch = notes.take()
 
+    assert batch
     assert list(batch.sweeps) == ["folder_gone", "too_many_changes"]
     assert list(batch.files) == [("s", "4.jsonl")]
     assert notes.fault_counts == {"too_many_changes": 1}
@@ -29,7 +30,7 @@ def test_too_many_notes_become_one_sweep():
 
 def test_taking_waits_for_notes_and_ends_with_the_closing():
     notes = Notes()
-    taken = []
+    taken: list[Batch] = []
     taker = threading.Thread(target=lambda: taken.extend(iter(notes.take, None)), daemon=True)
     taker.start()
     notes.fault("overflow")

@@ -106,7 +106,7 @@ def test_users_take_turns_whatever_the_length_of_their_lines():
         queue.touch(key(f"{user}/1.jsonl"))
         queue.touch(key(f"{user}/2.jsonl"))
 
-    users = [user_of(queue.get(0).path) for _ in range(8)]
+    users = [one and user_of(one.path) for one in (queue.get(0) for _ in range(8))]
 
     assert users == ["busy", "ann", "bob", "busy", "ann", "bob", "busy", "busy"]
 
@@ -130,7 +130,7 @@ def test_a_paced_key_comes_back_after_its_pace():
 
     assert queue.get(0) is None
     assert queue.next_due_s() == pytest.approx(1000.1)
-    clock.now_s = queue.next_due_s()
+    clock.now_s = queue.next_due_s() or 0.0
     assert queue.get(0) == A
 
 
@@ -286,8 +286,8 @@ class Schedules(RuleBasedStateMachine):
         assert f"in_hand={len(self.in_hand)} " in repr(self.queue)
 
     def teardown(self):
-        for one in self.in_hand:
-            self.queue.done(one)
+        for held in self.in_hand:
+            self.queue.done(held)
         self.clock.now_s += 20.0
         while (one := self.queue.get(0)) is not None:
             self.owed.remove(one)

@@ -1,0 +1,161 @@
+"""Commands that ask what is in the database: status, processors, quarantine, usage, sql."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from core.errors import ConfigurationError
+from service.cli_options import Config, Db, Json, settings_of
+
+
+def status(json: Json = False, db: Db = None, config: Config = None) -> None:
+    """Files, bytes and states, in sum and by processor.
+
+    \b
+    sessionwatch status
+    sessionwatch status --json | jq .files
+    """
+    settings = settings_of(db, config)
+    from service import printing
+    from service.answers import answers
+
+    with answers(settings) as asked:
+        found = asked.status()
+    if json:
+        printing.as_json(found)
+        return
+    by_name = found.get("processors", {})
+    rows = [{"processor": name, **counts} for name, counts in by_name.items()]
+    _print_records(rows)
+    for name, reason in found.get("unavailable", {}).items():
+        printing.note(f"{name} did not load: {reason}")
+
+
+def processors(json: Json = False, db: Db = None, config: Config = None) -> None:
+    """Every processor and what it has done.
+
+    Kind, version, tables and files; those that did not load with the reason.
+
+    \b
+    sessionwatch processors
+    """
+    settings = settings_of(db, config)
+    from service import printing
+    from service.answers import answers
+
+    with answers(settings) as asked:
+        found = asked.processors()
+    if json:
+        printing.as_json({"processors": found})
+    else:
+        _print_records(found)
+
+
+def quarantine(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Rows to show.")] = 100,
+    after: Annotated[str, typer.Option(help="The `next` of the page before.")] = "",
+    processor: Annotated[str | None, typer.Option(help="Only this one's.")] = None,
+    json: Json = False,
+    db: Db = None,
+    config: Config = None,
+) -> None:
+    """Lines and files that are not in the tables.
+
+    Each with its reason: a line by the byte it starts at, a file that failed by its error.
+
+    \b
+    sessionwatch quarantine
+    sessionwatch quarantine --json | jq .reasons
+    """
+    settings = settings_of(db, config)
+    from service import printing
+    from service.answers import answers
+
+    with answers(settings) as asked:
+        found = asked.quarantine(limit, after, processor)
+    if json:
+        printing.as_json(found)
+        return
+    _print_records(found["quarantine"])
+    if found["next"]:
+        printing.note(f"there is more: --after {found['next']}")
+
+
+def usage(
+    report: Annotated[str, typer.Argument(help="daily, session, model, user or tool.")],
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    timezone: Annotated[
+        str, typer.Option("--timezone", "-z", metavar="TZ", help="Whose days, as Europe/Berlin.")
+    ] = "UTC",
+    since: Annotated[str | None, typer.Option(metavar="DAY", help="First day, YYYY-MM-DD.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="DAY", help="Last day, included.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
+    db: Db = None,
+    config: Config = None,
+) -> None:
+    """What was used: tokens, cost and tool calls.
+
+    \b
+    sessionwatch usage daily
+    sessionwatch usage session --since 2026-05-01 --user amara
+    sessionwatch usage daily --json -z Europe/Berlin | jq .totals
+    sessionwatch usage tool --csv > tools.csv
+    """
+    if json and csv:
+        raise ConfigurationError("--json and --csv exclude each other")
+    settings = settings_of(db, config)
+    from service import printing
+    from service.answers import answers
+
+    options = {"timezone": timezone, "since": since, "until": until, "user": user}
+    with answers(settings) as asked:
+        found = asked.usage(report, options)
+    if json:
+        printing.as_json(found)
+        return
+    columns, rows, totals = printing.report_rows(found)
+    if csv:
+        printing.as_csv(columns, rows)
+    else:
+        printing.as_table(columns, rows, footer=totals)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT.")],
+    json: Json = False,
+    db: Db = None,
+    config: Config = None,
+) -> None:
+    """Ask the tables in SQL.
+
+    One statement that reads, with a limit on time and rows; also while the service runs.
+
+    \b
+    sessionwatch sql 'show tables'
+    sessionwatch sql 'select "user", count(*) from tool_calls group by all' --json
+    """
+    settings = settings_of(db, config)
+    from service import printing
+    from service.answers import answers
+
+    with answers(settings) as asked:
+        found = asked.sql(query)
+    if json:
+        printing.as_json(found)
+    else:
+        printing.as_table(found["columns"], found["rows"])
+    if found["truncated"]:
+        printing.note(f"cut off after {len(found['rows'])} rows")
+
+
+def _print_records(records: Sequence[Mapping[str, Any]]) -> None:
+    """A table of records, whose keys may differ."""
+    from service import printing
+
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    printing.as_table(columns, [[record.get(name) for name in columns] for record in records])
+
+
+COMMANDS = (status, processors, quarantine, usage, sql)

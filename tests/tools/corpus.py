@@ -1,0 +1,44 @@
+"""Finds the corpus of real transcripts, which is not part of the project.
+
+The rule: a test that needs it asks here and is skipped, with the reason, where it cannot be had;
+the project's own fixtures must carry the suite for everyone else.
+"""
+
+import os
+import tarfile
+from pathlib import Path
+from tempfile import gettempdir
+
+import pytest
+
+ENVIRONMENT = "SESSIONWATCH_CORPUS"
+ARCHIVE = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "sessions.tar.xz"
+
+
+def corpus() -> Path:
+    """The unpacked corpus: `sessions/`, `traps/`, `growth/`, `other/`. Skips the test without it."""
+    named = os.environ.get(ENVIRONMENT)
+    if named:
+        if not Path(named, "sessions").is_dir():
+            pytest.skip(f"{ENVIRONMENT}={named} has no folder sessions/")
+        return Path(named)
+    if not ARCHIVE.is_file():
+        pytest.skip(f"no corpus: set {ENVIRONMENT}, or put one at {ARCHIVE}")
+    return _unpacked(ARCHIVE)
+
+
+def _unpacked(archive: Path) -> Path:
+    """Unpack once per archive; parallel test runs may race, the first rename wins."""
+    stat = archive.stat()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or gettempdir())
+    target = cache / f"sessionwatch-corpus-{stat.st_size}-{stat.st_mtime_ns}"
+    if not target.is_dir():
+        draft = target.with_name(f"{target.name}.{os.getpid()}")
+        with tarfile.open(archive) as packed:
+            packed.extractall(draft, filter="data")
+        try:
+            draft.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    return target

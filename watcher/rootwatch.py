@@ -1,0 +1,158 @@
+"""One root, watched by watchdog until something is wrong with it. With `watcher.inotify` the only
+module that knows watchdog.
+
+The rules: what an event says beyond its paths is ignored, because its type and order cannot be
+relied on. A handler only takes notes and cannot fail. A watch is never repaired: it tells its
+`fault` and is replaced.
+"""
+
+import errno
+import logging
+import os
+import stat as modes
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileAttribEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer as NativeObserver
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.polling import PollingObserverVFS
+
+from watcher.disk import Source
+from watcher.notes import Notes
+
+if TYPE_CHECKING:
+    from watcher.inotify import Reader
+
+log = logging.getLogger("sessionwatch.watcher")
+
+Kind = Literal["auto", "inotify", "polling"]
+
+# Without a filter watchdog also reports what readers do, its own and ours, and never gets done.
+EVENTS: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileAttribEvent,
+    FileMovedEvent,
+    FileClosedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+    DirDeletedEvent,
+]
+RENEWAL_GAP_S = 30.0
+"""An observer that overflows again and again is renewed no more often than this."""
+
+
+class RootWatch(FileSystemEventHandler):
+    """One root, watched by a watchdog observer of its own. Raises `OSError` if it cannot be."""
+
+    def __init__(self, source: Source, notes: Notes, kind: Kind, poll_s: float) -> None:
+        self._source = source
+        self._notes = notes
+        self._identity = _identity(source.root)
+        self._started_s = time.monotonic()
+        # The real path, because a link would be watched itself, not the folder it leads to.
+        real = os.path.realpath(source.root)
+        self._prefix = os.path.join(real, "")
+        self._observer = _new_observer(kind, poll_s, notes.fault)
+        self._observer.name = f"watcher-{source.name}"
+        try:
+            self._observer.start()
+            self._observer.schedule(self, real, recursive=True, event_filter=EVENTS)
+        except BaseException:
+            self.stop(1.0)
+            raise
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Note the paths of an event. An exception would end watchdog's thread, so none passes."""
+        try:
+            if event.is_directory and event.event_type in ("deleted", "moved"):
+                self._notes.want_sweep("folder_gone")
+            for path in (event.src_path, event.dest_path):
+                self._note(os.fsdecode(path), event.is_directory)
+        except BaseException:
+            self._notes.fault("handler_error")
+
+    def stop(self, timeout_s: float) -> None:
+        """End its threads; leave them behind (they are daemons) if a file system holds them."""
+        stopper = threading.Thread(target=self._stop, name="watcher-stop", daemon=True)
+        stopper.start()
+        stopper.join(max(0.0, timeout_s))
+
+    def alive(self) -> bool:
+        """Are all its threads running, except for those that ended on purpose?"""
+        threads = [self._observer, *tuple(self._observer.emitters)]
+        if self._reader is not None:
+            threads.append(self._reader)
+        return all(thread.is_alive() or not thread.should_keep_running() for thread in threads)
+
+    def fault(self) -> str:
+        """Why it must be renewed, if it must. A removed root also ends its emitter: a new folder
+        may well get the inode of the old one."""
+        try:
+            identity = _identity(self._source.root)
+        except OSError:
+            return "root_missing"
+        emitters = tuple(self._observer.emitters)
+        if identity != self._identity or not all(e.should_keep_running() for e in emitters):
+            return "root_replaced"
+        rested = time.monotonic() - self._started_s >= RENEWAL_GAP_S
+        return "overflow" if rested and self._reader and self._reader.overflowed else ""
+
+    @property
+    def refused_count(self) -> int:
+        """Folders that could not be watched."""
+        return self._reader.refused_count if self._reader else 0
+
+    @property
+    def _reader(self) -> "Reader | None":
+        return getattr(self._observer, "reader", None)
+
+    def _note(self, path: str, is_folder: bool) -> None:
+        if path.startswith(self._prefix):
+            place = (self._source.name, path[len(self._prefix) :])
+            self._notes.add(place, is_folder=is_folder)
+
+    def _stop(self) -> None:
+        try:
+            self._observer.stop()
+            if self._observer.ident is not None:
+                self._observer.join()
+        except Exception:  # Foreign code, at the top of a thread.
+            log.exception("watch_not_stopped")
+            self._notes.fault("stop_error")
+
+
+def _new_observer(kind: Kind, poll_s: float, on_fault: Callable[[str], None]) -> BaseObserver:
+    if kind == "polling":
+        # With lstat, because polling walks the tree and would follow links out of it.
+        return PollingObserverVFS(os.lstat, os.scandir, polling_interval=poll_s)
+    if sys.platform == "linux":
+        from watcher.inotify import InotifyObserver
+
+        return InotifyObserver(on_fault)
+    return NativeObserver()
+
+
+def _identity(root: Path) -> tuple[int, int]:
+    found = root.stat()
+    if not modes.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, "the root is not a folder", str(root))
+    return found.st_dev, found.st_ino
