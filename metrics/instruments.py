@@ -30,7 +30,6 @@ class Instruments:
         self.fenced = counter("fenced_batches", "Batches dropped by the fence", "processor")
         self.sweeps = counter("sweeps", "Sweeps finished", "source")
         self.sweep_finds = counter("sweep_finds", "Keys only a sweep noticed", "source")
-        self.watch_faults = counter("watch_faults", "Faults of the file system watcher", "kind")
         self.lag = histogram("lag_seconds", "File change to commit", _SECONDS, "processor")
         self.group_rows = histogram("group_rows", "Rows per transaction", _ROWS)
         self.group_commands = histogram("group_commands", "Commands per transaction", _ROWS)

@@ -36,6 +36,7 @@ class MessageRow(NamedTuple):
     request_id: str | None
     model: str | None
     at_us: int | None
+    session_id: str | None
     agent_id: str | None
     agent_version: str | None
     entrypoint: str | None
@@ -80,6 +81,7 @@ class ToolCallRow(NamedTuple):
     message_id: str | None
     model: str | None
     at_us: int | None
+    session_id: str | None
     agent_id: str | None
     sidechain: bool
 
@@ -145,6 +147,7 @@ def message_row(record: Record, usage: Usage) -> MessageRow:
         usage.request_id,
         usage.model,
         _at(record, usage.at_us),
+        record.session_id,
         record.agent_id,
         record.agent_version,
         record.entrypoint,
@@ -189,6 +192,7 @@ def tool_call_row(record: Record, call: ToolCall) -> ToolCallRow:
         call.message_id,
         call.model,
         _at(record, call.at_us),
+        record.session_id,
         record.agent_id,
         record.sidechain,
     )

@@ -5,7 +5,7 @@ the command opens it, answers and closes it. Both ways give the same values.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -58,20 +58,12 @@ def answers(settings: Settings) -> Iterator[Answers]:
             f"there is no database {settings.db}", reason="no_database",
             hint="fill one with `sessionwatch ingest ROOT`, or name it with --db",
         )  # fmt: skip
-    with opened(settings) as local:
-        yield local
+    from state.store import Store
 
-
-@contextmanager
-def opened(settings: Settings) -> Iterator["Local"]:
-    """The database, opened in this process."""
-    from processors import registry
-    from service.wiring import open_store
-
-    known = registry.load()
-    store = patiently(lambda: open_store(settings, known))
+    # Nothing is declared: a command that only asks changes no table.
+    store = patiently(lambda: Store.open(settings.db, (), memory_limit=settings.memory_limit))
     try:
-        yield Local(store, known)
+        yield Local(store)
     finally:
         store.close()
 
@@ -140,25 +132,23 @@ class Remote:
                 return
 
     def digests(self) -> "Digests":
-        from state.digest import FileDigest
-
-        self._client.post("/api/v1/sweep")
-        found = self._client.get("/api/v1/digests")
-        return {
-            table: {SessionKey(s, p): FileDigest(rows, digest) for s, p, rows, digest in files}
-            for table, files in found.items()
-        }
+        return _digests(self._client.get("/api/v1/digests"))
 
 
 class Local:
     """The database, in this process."""
 
-    def __init__(self, store: "Store", registry: "Registry") -> None:
+    def __init__(self, store: "Store") -> None:
         from state.queries import Queries
 
         self._store = store
-        self._registry = registry
         self._queries = Queries(store)
+
+    @property
+    def _registry(self) -> "Registry":
+        from processors import registry
+
+        return registry.load()
 
     def status(self) -> dict[str, Any]:
         from service import overview
@@ -197,6 +187,15 @@ class Local:
         return doctor.shallow(self._store, self._registry)
 
     def digests(self) -> "Digests":
-        from service import doctor
+        return _digests(self._queries.digests())
 
-        return doctor.digests(self._store.cursor, self._registry)
+
+def _digests(found: Mapping[str, Iterable[Sequence[Any]]]) -> "Digests":
+    from state.digest import FileDigest
+
+    return {
+        table: {
+            SessionKey(source, path): FileDigest(rows, total) for source, path, rows, total in files
+        }
+        for table, files in found.items()
+    }

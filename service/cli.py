@@ -8,14 +8,14 @@ import sys
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from core.errors import ConfigurationError, SessionwatchError
 from service import cli_asks, cli_runs
 from service.cli_options import DIFFERENT, IN_USE, WRONG_USE
+from service.cli_texts import Command, Group
 
 
-class _Commands(TyperGroup):
+class _Commands(Group):
     """Turns our errors into two lines on stderr and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -40,7 +40,7 @@ app = typer.Typer(
 )
 
 for _command in (*cli_runs.COMMANDS, *cli_asks.COMMANDS):
-    app.command()(_command)
+    app.command(cls=Command)(_command)
 
 
 @app.callback()

@@ -25,11 +25,13 @@ def status(json: Json = False, db: Db = None, config: Config = None) -> None:
     if json:
         printing.as_json(found)
         return
-    by_name = found.get("processors", {})
-    rows = [{"processor": name, **counts} for name, counts in by_name.items()]
-    _print_records(rows)
-    for name, reason in found.get("unavailable", {}).items():
+    by_name = found["processors"]
+    _print_records([{"processor": name, **counts} for name, counts in by_name.items()])
+    for name, reason in found["unavailable"].items():
         printing.note(f"{name} did not load: {reason}")
+    if "url" in found:
+        state = f"not ready: {'; '.join(found['ready'])}" if found["ready"] else "ready"
+        printing.note(f"serving {found['url']}, {state}")
 
 
 def processors(json: Json = False, db: Db = None, config: Config = None) -> None:
@@ -145,7 +147,7 @@ def sql(
     if json:
         printing.as_json(found)
     else:
-        printing.as_table(found["columns"], found["rows"])
+        printing.as_table(found["columns"], found["rows"], grouped=False)
     if found["truncated"]:
         printing.note(f"cut off after {len(found['rows'])} rows")
 

@@ -102,7 +102,7 @@ def rescan(
     if json:
         printing.as_json(found)
     else:
-        printing.as_table(list(found), [list(found.values())])
+        printing.line(f"{found['matched']} files will be read anew")
 
 
 def doctor(

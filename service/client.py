@@ -4,7 +4,6 @@ The rule: no socket, or nobody behind it, means that no service runs, and the ca
 database itself. An answer that is an error becomes the error it was in the service.
 """
 
-import http.client
 import json
 import socket
 from collections.abc import Mapping
@@ -54,8 +53,11 @@ class Client:
         return self._ask("POST", quote(path), json.dumps(body or {}).encode())
 
     def _ask(self, method: str, target: str, body: bytes | None) -> Any:
-        connection = _Connection(self.socket_path, self._timeout_s)
+        import http.client  # Most commands find no service and need none of it.
+
+        connection = http.client.HTTPConnection("localhost")
         try:
+            connection.sock = _connected(self.socket_path, self._timeout_s)
             connection.request(method, target, body, {"Content-Type": "application/json"})
             response = connection.getresponse()
             content = response.read()
@@ -64,17 +66,6 @@ class Client:
         finally:
             connection.close()
         return _answer(response.status, content)
-
-
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: Path, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = _connected(self._path, self.timeout or ANSWER_SECONDS)
 
 
 def _connected(path: Path, timeout_s: float) -> socket.socket:

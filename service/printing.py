@@ -38,9 +38,13 @@ def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def as_table(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, footer: Sequence[Any] = ()
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    footer: Sequence[Any] = (),
+    grouped: bool = True,
 ) -> None:
-    """A table; numbers stand at the right with separators."""
+    """A table; numbers stand at the right, `grouped` with separators: not where one may be a name."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -48,13 +52,13 @@ def as_table(
 
     on_terminal = sys.stdout.isatty()
     table = Table(box=box.SIMPLE, show_footer=bool(footer), pad_edge=False)
-    last = [_cell(value) for value in footer] or [""] * len(columns)
+    last = [_cell(value, grouped=grouped) for value in footer] or [""] * len(columns)
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
         side: Literal["left", "right"] = "right" if numeric else "left"
         table.add_column(Text(name), Text(last[index]), justify=side, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*(Text(_cell(value, grouped=grouped)) for value in row))
     Console(width=None if on_terminal else WIDE_COLUMNS, highlight=False).print(table)
 
 
@@ -97,15 +101,15 @@ def progress(label: str, *, wanted: bool) -> Iterator[Callable[[int, int], None]
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, *, grouped: bool) -> str:
     match value:
         case None:
             return ""
         case bool():
             return "yes" if value else "no"
-        case int():
+        case int() if grouped:
             return f"{value:,}"
-        case float():
+        case float() if grouped:
             return f"{value:,.4f}"
         case _:
             return _printable(_flat(value))

@@ -61,7 +61,7 @@ class Settings:
     port: Annotated[int, integer(0, 65535, "0 takes a free one")] = 8787
     hosts: Annotated[tuple[str, ...], names("further names this service is called by")] = ()
     sweep_s: Annotated[float, seconds(1, 86_400, "between comparisons of all files")] = 30.0
-    workers: Annotated[int, integer(1, 64, "threads for each processor")] = 2
+    workers: Annotated[int, integer(1, 64, "threads for each processor")] = 3
     backfill_processes: Annotated[int, integer(0, 64, "children that read large amounts")] = 2
     observer: Annotated[str, choice("auto", "inotify", "polling")] = "auto"
     poll_s: Annotated[float, seconds(0.1, 3600, "how often a polling observer looks")] = 1.0

@@ -103,8 +103,14 @@ class Queries:
 
     def usage(self, report: str, options: reports.ReportOptions) -> dict[str, Any]:
         """A report of `state.reports`, as it is printed."""
-        with self._cursor() as cursor:
-            return reports.report(cursor, report, options)
+        try:
+            with self._cursor() as cursor:
+                return reports.report(cursor, report, options)
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise ConfigurationError(
+                "the database lacks what this version of the report needs", reason="no_such_table",
+                hint="let this version's serve or ingest open it once",
+            ) from error  # fmt: skip
 
     def sql(self, query: str, *, timeout_s: float = 30.0, rows_max: int = 10_000) -> dict[str, Any]:
         """The answer to one read-only statement; see `state.sandbox`."""

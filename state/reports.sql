@@ -10,8 +10,9 @@
 -- Every API message once. Copies of a message share its id; the best kind of copy decides:
 -- lines of the conversation itself (told apart by request id too), else lines of a sidechain,
 -- else what a caller logged of its subagent. Of those the copy with most tokens is the message
--- (streamed copies grow), and the earliest copy says when and to whom it belongs (resumed and
--- forked sessions repeat it later). A message without an id has no copies.
+-- (streamed copies grow), and the earliest copy says when and to whom it belongs. Resumed and
+-- forked sessions repeat lines, times included; then the file of the session that the line names
+-- has it, else the first by source and path. A message without an id has no copies.
 WITH copies AS (
     SELECT
         source, path, "user", session, "offset", seq, message_id, request_id, at_us,
@@ -27,7 +28,8 @@ WITH copies AS (
         cache_read_tokens,
         coalesce(cost_nano, 0) AS cost_nano,
         CASE WHEN origin = 'progress' THEN 0 WHEN sidechain THEN 1 ELSE 2 END AS rank,
-        coalesce(at_us, 9223372036854775807) AS order_us
+        coalesce(at_us, 9223372036854775807) AS order_us,
+        session_id IS DISTINCT FROM session AS away
     FROM usage_messages
     WHERE ($progress OR origin <> 'progress')
       -- What Claude Code writes in place of an answer (an API error) is not an API message.
@@ -50,8 +52,8 @@ WITH copies AS (
             },
             {
                 'most': -(input_tokens + output_tokens + cache_write_tokens + cache_read_tokens),
-                'order_us': order_us, 'source': source, 'path': path, 'offset': "offset",
-                'seq': seq
+                'order_us': order_us, 'away': away, 'source': source, 'path': path,
+                'offset': "offset", 'seq': seq
             }
         ) AS usage,
         arg_min(
@@ -60,8 +62,8 @@ WITH copies AS (
                 'session': session
             },
             {
-                'order_us': order_us, 'source': source, 'path': path, 'offset': "offset",
-                'seq': seq
+                'order_us': order_us, 'away': away, 'source': source, 'path': path,
+                'offset': "offset", 'seq': seq
             }
         ) AS origin
     FROM copies JOIN best USING (message_id, rank)
@@ -162,7 +164,7 @@ GROUP BY ALL
 ORDER BY source, project, session, "user", model NULLS LAST
 
 -- name: called
--- Every tool call once: copies of a call share its id, the earliest says when and whose it was.
+-- Every tool call once: copies of a call share its id; when and whose is decided as above.
 -- A denied call is not an error of the tool, although the agent marks its result as one.
 WITH calls AS (
     SELECT
@@ -172,7 +174,8 @@ WITH calls AS (
                 'user': "user", 'session': session, 'tool_use_id': tool_use_id
             },
             {
-                'order_us': coalesce(at_us, 9223372036854775807), 'source': source,
+                'order_us': coalesce(at_us, 9223372036854775807),
+                'away': session_id IS DISTINCT FROM session, 'source': source,
                 'path': path, 'offset': "offset", 'seq': seq
             }
         ) AS call

@@ -37,7 +37,8 @@ class Reader(InotifyFD):
     def __init__(self, on_fault: Callable[[str], None]) -> None:
         super().__init__()
         self.name = "watcher-inotify"
-        self.overflowed = False
+        self.damage = ""
+        """What made this reader lose events, or the watch on a new folder."""
         self.refused_count = 0
         self._on_fault = on_fault
 
@@ -49,12 +50,11 @@ class Reader(InotifyFD):
         """
         try:
             if event.is_queue_overflow:
-                self.overflowed = True
-                self._on_fault("overflow")
+                self._damaged("overflow")
             else:
                 super().handle_event(event)
         except Exception:  # Foreign code, at the top of a thread.
-            self._on_fault("reader_error")
+            self._damaged("reader_error")
 
     def add_callback(
         self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
@@ -72,6 +72,10 @@ class Reader(InotifyFD):
             raise
         self.refused_count += watch == -1
         return watch
+
+    def _damaged(self, kind: str) -> None:
+        self.damage = kind
+        self._on_fault(kind)
 
 
 class InotifyObserver(BaseObserver):

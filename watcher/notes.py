@@ -68,6 +68,11 @@ class Notes:
             self._fault(kind)
             self._changed.notify()
 
+    def count_fault(self, kind: str) -> None:
+        """Something went wrong that a sweep would not help."""
+        with self._changed:
+            self.fault_counts[kind] = self.fault_counts.get(kind, 0) + 1
+
     def take(self) -> Batch | None:
         """Wait for notes and take them all; None once closed."""
         with self._changed:

@@ -57,7 +57,7 @@ EVENTS: list[type[FileSystemEvent]] = [
     DirDeletedEvent,
 ]
 RENEWAL_GAP_S = 30.0
-"""An observer that overflows again and again is renewed no more often than this."""
+"""A watch that is damaged again and again is renewed no more often than this."""
 
 
 class RootWatch(FileSystemEventHandler):
@@ -114,7 +114,7 @@ class RootWatch(FileSystemEventHandler):
         if identity != self._identity or not all(e.should_keep_running() for e in emitters):
             return "root_replaced"
         rested = time.monotonic() - self._started_s >= RENEWAL_GAP_S
-        return "overflow" if rested and self._reader and self._reader.overflowed else ""
+        return self._reader.damage if self._reader and rested else ""
 
     @property
     def refused_count(self) -> int:

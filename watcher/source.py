@@ -134,17 +134,19 @@ class Observer:
 
     def _run(self) -> None:
         while (batch := self._notes.take()) is not None:
+            # Callbacks are foreign code, and this is a thread's top.
             try:
-                self._look(batch)
-            except Exception:  # Callbacks are foreign code, and this is a thread's top.
-                log.exception("notes_failed")
-                self._notes.fault("notes_error")
-
-    def _look(self, batch: Batch) -> None:
-        for key in dict.fromkeys(self._keys(batch)):
-            self._touch(key)
-        for reason in batch.sweeps:
-            self._sweep_wanted(reason)
+                for key in dict.fromkeys(self._keys(batch)):
+                    self._touch(key)
+            except Exception:
+                log.exception("touch_failed")
+                self._notes.fault("touch_error")
+            try:
+                for reason in batch.sweeps:
+                    self._sweep_wanted(reason)
+            except Exception:  # Wanting another sweep for this would go round in circles.
+                log.exception("sweep_refused")
+                self._notes.count_fault("sweep_error")
 
     def _keys(self, batch: Batch) -> Iterator[SessionKey]:
         """The session files a batch speaks of: those noted, and all in folders noted.

@@ -1,3 +1,5 @@
+import ctypes
+import errno
 import os
 import shutil
 import sys
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 from watchdog.events import FileModifiedEvent
+from watchdog.observers import inotify_c
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, WatchDescriptor
 
 from core.errors import ConfigurationError
@@ -306,13 +309,23 @@ def test_callbacks_that_raise_are_counted_and_end_nothing(root):
     with watching(root) as seen:
         touch, seen.observer._touch = seen.observer._touch, lambda key: 1 / 0
         append(root / "a.jsonl")
-        seen.wait_for_sweep("notes_error")
+        seen.wait_for_sweep("touch_error")
         seen.observer._touch = touch
         append(root / "b.jsonl")
 
         seen.wait_for_keys("b.jsonl")
-        assert seen.observer.fault_counts["notes_error"] >= 1
+        assert seen.observer.fault_counts["touch_error"] >= 1
         assert seen.observer.alive()
+
+
+def test_a_sweep_that_is_refused_is_not_asked_for_again(root):
+    with watching(root) as seen:
+        seen.observer._sweep_wanted = lambda reason: 1 / 0
+        seen.observer._notes.want_sweep("folder_gone")
+        append(root / "a.jsonl")
+        seen.wait_for_keys("a.jsonl")
+
+        wait_for(lambda: seen.observer.fault_counts == {"sweep_error": 1})
 
 
 def test_an_event_that_cannot_be_noted_ends_no_thread(root):
@@ -412,6 +425,26 @@ def test_watched_folders_are_counted_as_the_kernel_counts_them(root):
         assert seen.observer.refused_directories() == 0
         (root / "8").mkdir()
         wait_for(lambda: seen.observer.watched_directories() == 16)
+
+
+@linux
+def test_folders_that_cannot_be_watched_are_counted(root, monkeypatch):
+    add_watch = inotify_c.inotify_add_watch
+
+    def limited(fd: int, path: bytes, mask: int) -> int:
+        if not path.endswith((b"full", b"shut")):
+            return add_watch(fd, path, mask)
+        ctypes.set_errno(errno.ENOSPC if path.endswith(b"full") else errno.EACCES)
+        return -1
+
+    for name in ("full", "shut", "fine"):
+        (root / name).mkdir()
+    monkeypatch.setattr(inotify_c, "inotify_add_watch", limited)
+    with watching(root) as seen:
+        assert seen.observer.refused_directories() == 2
+        assert seen.observer.watched_directories() == 2
+        append(root / "fine/a.jsonl")
+        seen.wait_for_keys("fine/a.jsonl")
 
 
 @linux

@@ -34,8 +34,8 @@ def test_every_row_type_is_a_table():
 
     assert sizes == {
         "usage_records": 13,
-        "usage_messages": 33,
-        "usage_tool_calls": 14,
+        "usage_messages": 34,
+        "usage_tool_calls": 15,
         "usage_tool_results": 6,
         "usage_events": 7,
         "usage_prompts": 6,
