@@ -207,7 +207,8 @@ def _clean(value: Any, found: list[str]) -> Any:
     if isinstance(value, str):
         if not _BAD_TEXT.search(value):
             return value
-        found.append("lone_surrogate" if value.isprintable() or "\x00" not in value else "nul_bytes")
+        plain = value.isprintable() or "\x00" not in value
+        found.append("lone_surrogate" if plain else "nul_bytes")
         return _BAD_TEXT.sub("\ufffd", value)
     if isinstance(value, dict):
         return {_clean(k, found): _clean(v, found) for k, v in value.items()}

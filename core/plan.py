@@ -134,7 +134,7 @@ def backoff_s(attempts: int, *, jitter: float) -> float:
     `jitter` in [0, 1) spreads the wait over its upper half, so that a disk or provider that comes
     back is not met by everybody at once (AWS Architecture Blog, "Exponential Backoff", 2015).
     """
-    full = min(BACKOFF_FIRST_S * 2 ** min(attempts - 1, 20), BACKOFF_MAX_S)
+    full = min(BACKOFF_FIRST_S * 2.0 ** min(attempts - 1, 20), BACKOFF_MAX_S)
     return full / 2 + full / 2 * jitter
 
 
@@ -156,7 +156,9 @@ def _compare(
     return Look("ends") if grown or stat == before else Look("all")
 
 
-def unproved_since(entry: LedgerEntry, committed_bytes: int, proof: Proof, now_us: int) -> int | None:
+def unproved_since(
+    entry: LedgerEntry, committed_bytes: int, proof: Proof, now_us: int
+) -> int | None:
     """When the oldest byte was taken that only the ends vouch for; None if all are proved."""
     whole = proof == "all" or entry.committed_bytes <= 3 * BLOCK_BYTES
     if whole or (committed_bytes == entry.committed_bytes and entry.unproved_since_us is None):

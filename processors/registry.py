@@ -102,7 +102,9 @@ def _fault(candidate: Any, accepted: list[Any]) -> str:
     missing = [name for name in _ATTRIBUTES if not hasattr(candidate, name)]
     if missing:
         return f"lacks {', '.join(missing)}"
-    times = [name for name in _TIMES.get(candidate.kind, ("kind",)) if not _is_time(candidate, name)]
+    times = [
+        name for name in _TIMES.get(candidate.kind, ("kind",)) if not _is_time(candidate, name)
+    ]
     if times:
         return f"kind {candidate.kind!r} needs {', '.join(times)} in seconds"
     if not isinstance(candidate.version, int) or candidate.version < 1:

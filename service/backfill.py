@@ -68,7 +68,13 @@ class Pool:
         self._used = False
 
     def reading(
-        self, key: SessionKey, file: OpenFile, processor: Any, offset: int, blocks: bytes, dialect: str
+        self,
+        key: SessionKey,
+        file: OpenFile,
+        processor: Any,
+        offset: int,
+        blocks: bytes,
+        dialect: str,
     ) -> "PoolReading | None":
         """Steps made elsewhere, or None if the amount is not worth it."""
         least_bytes = READ_ALONE_WARM_BYTES if self._executor else READ_ALONE_BYTES
@@ -203,7 +209,8 @@ def _arrow(rows: RowSet, schema: Any) -> ArrowRows:
 
     assert not isinstance(rows, ArrowRows)
     arrays = [
-        pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)
+        pa.array(column, field.type)
+        for column, field in zip(zip(*rows, strict=True), schema, strict=True)
     ]
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema) as stream:

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch, translate
 from typing import Any
 
-from core.errors import ConfigurationError
 from core.keys import SessionKey, user_of
-from core.ledger import LedgerEntry
 from core.rows import Command, Commit, Receipt
 from core.seams import Clock, Files, Ledger
 from metrics.instruments import Instruments
@@ -73,9 +71,11 @@ class Engine:
         limits: Limits,
         instruments: Instruments,
         backfill: Backfill | None = None,
+        user: Callable[[SessionKey], str] = lambda key: user_of(key.path),
         at_once: bool = False,
     ) -> None:
-        """`at_once` drops all quiet times: a forced run."""
+        """`user` is whom a file belongs to, for fairness; `at_once` drops all quiet times."""
+        self._user = user
         self.sources = tuple(sources)
         self.world = World(
             files, ledger, submit, new_generation, clock, limits, instruments, backfill
@@ -104,7 +104,11 @@ class Engine:
         gone: set[SessionKey] = set()
         for lane in self.lanes:
             found = due(
-                {key: stat for key, stat in on_disk.items() if lane.wants(key.path.rpartition("/")[2])},
+                {
+                    key: stat
+                    for key, stat in on_disk.items()
+                    if lane.wants(key.path.rpartition("/")[2])
+                },
                 [e for e in world.ledger.entries(lane.processor.name) if e.key.source == source],
                 processor_version=lane.processor.version,
                 now_us=world.clock.now_us(),
@@ -118,7 +122,9 @@ class Engine:
         world.instruments.touches.labels("sweep").inc(len(touched) + len(gone))
         world.instruments.sweep_finds.labels(source).inc(len(touched) + len(gone))
         world.instruments.sweeps.labels(source).inc()
-        world.instruments.sweep_seconds.labels(source).observe(world.clock.monotonic_s() - started_s)
+        world.instruments.sweep_seconds.labels(source).observe(
+            world.clock.monotonic_s() - started_s
+        )
         return Swept(source, len(on_disk), len(touched), len(gone))
 
     def drain(self) -> None:
@@ -133,8 +139,10 @@ class Engine:
 
     def _lane(self, processor: Any, *, at_once: bool) -> Lane:
         settler = Settler(_settling(processor, at_once=at_once))
-        queue = WorkQueue(settler, self.world.clock.monotonic_s, lambda key: user_of(key.path))
-        worker = Worker(self.world, processor, lambda key, after_s: queue.touch(key, after_s=after_s))
+        queue = WorkQueue(settler, self.world.clock.monotonic_s, self._user)
+        worker = Worker(
+            self.world, processor, lambda key, after_s: queue.touch(key, after_s=after_s)
+        )
         wants = re.compile("|".join(translate(pattern) for pattern in processor.match)).match
         return Lane(processor, queue, worker, wants)
 

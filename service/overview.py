@@ -34,7 +34,9 @@ def processor_list(ledger: Ledger, registry: Registry) -> list[dict[str, Any]]:
         }
         for p in registry.processors
     ]
-    missing = [{"name": u.name, "available": False, "reason": u.reason} for u in registry.unavailable]
+    missing = [
+        {"name": u.name, "available": False, "reason": u.reason} for u in registry.unavailable
+    ]
     return [*loaded, *missing]
 
 

@@ -44,7 +44,7 @@ def as_table(
     footer: Sequence[Any] = (),
     grouped: bool = True,
 ) -> None:
-    """A table; numbers stand at the right, `grouped` with separators: not where one may be a name."""
+    """A table; numbers at the right, `grouped` with separators (not where one may be a name)."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -14,14 +14,21 @@ from core.blocks import BLOCK_BYTES, BlockDigester, block_span, digest, digest_a
 from core.errors import PermanentError
 from core.keys import SessionKey
 from core.ledger import LedgerEntry
-from core.lines import Fault, Line, Shape, complete_length, whole_records, read_lines
+from core.lines import Fault, Line, complete_length, read_lines, whole_records
 from core.plan import Proof, blocks_to_prove
 from core.rows import QUARANTINE, RowSets
 from core.seams import OpenFile
 from processors import dialects
-from processors.base import Document, DocumentProcessor, LineProcessor, Session, SessionProcessor
-from processors.base import Tools
+from processors.base import (
+    Document,
+    DocumentProcessor,
+    LineProcessor,
+    Session,
+    SessionProcessor,
+    Tools,
+)
 from service.limits import Limits
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -9,6 +9,7 @@ import logging
 import signal
 import threading
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from api.server import Server
@@ -19,9 +20,9 @@ from metrics.instruments import Instruments
 from processors.registry import Registry
 from service import overview
 from service.backfill import Pool
-from service.clock import SystemClock
 from service.client import socket_path
-from service.engine import Engine, outdate
+from service.clock import SystemClock
+from service.engine import Engine, Lane, outdate
 from service.lanes import LaneThreads
 from service.settings import Settings
 from service.timer import Timer
@@ -36,6 +37,8 @@ log = logging.getLogger("sessionwatch.service")
 
 SWEEP_SHARE = 200
 """A sweep that takes n seconds is not repeated within 200 n: at most half a percent of a core."""
+HURRY_SHARE = 10
+"""Sweeps that the watcher asks for take at most a tenth of a core, however often it asks."""
 CHECK_S = 1.0
 COLLECT_S = 5.0
 REST_S = 30.0
@@ -50,6 +53,7 @@ class Service:
         self._clock = SystemClock()
         self._stopping = threading.Event()
         self._swept: dict[str, bool] = {}
+        self._swept_at_s = self._sweep_took_s = 0.0
         self._collecting: Future[Receipt] | None = None
         self.instruments = Instruments()
         self.store: Store = open_store(settings, registry)
@@ -75,7 +79,12 @@ class Service:
             observer=settings.observer, poll_s=settings.poll_s,  # type: ignore[arg-type]
         )  # fmt: skip
         self.timer = Timer(
-            {"sweep": self._sweep_all, "check": self._check, "collect": self._collect, "rest": self._rest},
+            {
+                "sweep": self._sweep_all,
+                "check": self._check,
+                "collect": self._collect,
+                "rest": self._rest,
+            },
             self._clock,
         )
         self.server = Server(
@@ -159,7 +168,7 @@ class Service:
         queues = {
             lane.processor.name: {
                 "depth": lane.queue.depth,
-                "oldest_s": round(lane.queue.oldest_s(self._clock.monotonic_s()), 3),
+                "oldest_s": round(self._oldest_s(lane), 3),
             }
             for lane in self.engine.lanes
         }
@@ -189,7 +198,8 @@ class Service:
 
     def _sweep_wanted(self, reason: str) -> None:
         log.info("sweep_wanted", extra={"reason": reason})
-        self.timer.hurry("sweep")
+        rested_s = self._clock.monotonic_s() - self._swept_at_s
+        self.timer.hurry("sweep", max(0.0, HURRY_SHARE * self._sweep_took_s - rested_s))
 
     def _sweep_all(self) -> float:
         started_s = self._clock.monotonic_s()
@@ -201,9 +211,12 @@ class Service:
                 log.warning("sweep_failed", extra={"source": source, "reason": error.strerror})
                 continue
             self._swept[source] = True
-            log.debug("swept", extra={"source": source, "files": swept.files, "found": swept.touched})
-        took_s = self._clock.monotonic_s() - started_s
-        return max(self.settings.sweep_s, SWEEP_SHARE * took_s)
+            log.debug(
+                "swept", extra={"source": source, "files": swept.files, "found": swept.touched}
+            )
+        self._swept_at_s = self._clock.monotonic_s()
+        self._sweep_took_s = self._swept_at_s - started_s
+        return max(self.settings.sweep_s, SWEEP_SHARE * self._sweep_took_s)
 
     def _check(self) -> float:
         self.observer.check()
@@ -233,24 +246,33 @@ class Service:
         watch("unwatched_directories", "Folders not watched", observer.refused_directories)
         watch("watch_events", "Paths named by events", lambda: float(observer.event_count))
         watch("watch_renewals", "Watches made anew", lambda: float(observer.renewed_count))
-        watch("watch_faults", "Faults of the watcher", lambda: float(sum(observer.fault_counts.values())))
-        watch("garbage_generations", "Generations to collect", lambda: float(self.store.garbage_count))
+        watch(
+            "watch_faults",
+            "Faults of the watcher",
+            lambda: float(sum(observer.fault_counts.values())),
+        )
+        watch(
+            "garbage_generations", "Generations to collect", lambda: float(self.store.garbage_count)
+        )
         watch("ready", "1 while /readyz says yes", lambda: float(not self.readiness()))
         for lane in self.engine.lanes:
-            name, queue = lane.processor.name, lane.queue
-            watch("queue_depth", "Keys waiting", lambda q=queue: float(q.depth), processor=name)
-            watch(
-                "queue_oldest_seconds", "Wait of the oldest due key",
-                lambda q=queue: q.oldest_s(self._clock.monotonic_s()), processor=name,
-            )  # fmt: skip
+            name = lane.processor.name
+            watch("queue_depth", "Keys waiting", partial(_depth, lane), processor=name)
+            waited = partial(self._oldest_s, lane)
+            watch("queue_oldest_seconds", "Wait of the oldest due key", waited, processor=name)
             for status in ("ok", "retrying", "parked"):
-                watch(
-                    "files", "Known files by state",
-                    lambda n=name, s=status: float(self._count(n, s)), processor=name, status=status,
-                )  # fmt: skip
+                counted = partial(self._count, name, status)
+                watch("files", "Known files by state", counted, processor=name, status=status)
 
-    def _count(self, processor: str, status: str) -> int:
-        return sum(entry.status == status for entry in self.store.ledger.entries(processor))
+    def _oldest_s(self, lane: Lane) -> float:
+        return lane.queue.oldest_s(self._clock.monotonic_s())
+
+    def _count(self, processor: str, status: str) -> float:
+        return float(sum(e.status == status for e in self.store.ledger.entries(processor)))
+
+
+def _depth(lane: Lane) -> float:
+    return float(lane.queue.depth)
 
 
 def serve(settings: Settings, registry: Registry) -> int:

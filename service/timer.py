@@ -32,10 +32,11 @@ class Timer:
     def start(self) -> None:
         self._thread.start()
 
-    def hurry(self, name: str) -> None:
-        """Run this job now instead of when it was due."""
+    def hurry(self, name: str, after_s: float = 0.0) -> None:
+        """Run this job `after_s` from now, unless it is due before that anyway."""
         with self._lock:
-            self._due_s[name] = self._clock.monotonic_s()
+            due_s = self._clock.monotonic_s() + after_s
+            self._due_s[name] = min(self._due_s[name], due_s)
         self._wake.set()
 
     def stop(self, timeout_s: float) -> bool:

@@ -60,5 +60,6 @@ def build_engine(
         new_generation=store.new_generation,
         clock=SystemClock(),
         instruments=instruments,
+        user=disk.user_of,
         **options,
     )

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from core import plan
+from core import outcome, plan
 from core.blocks import BlockDigester
 from core.errors import SessionwatchError, TransientError
 from core.keys import SessionKey
@@ -42,7 +42,13 @@ class Backfill(Protocol):
     """Reads large amounts on other cores (`service.backfill`)."""
 
     def reading(
-        self, key: SessionKey, file: OpenFile, processor: Any, offset: int, blocks: bytes, dialect: str
+        self,
+        key: SessionKey,
+        file: OpenFile,
+        processor: Any,
+        offset: int,
+        blocks: bytes,
+        dialect: str,
     ) -> Reading | None: ...
 
 
@@ -143,7 +149,7 @@ class Worker:
         reading = self._reading(key, file, fresh, BlockDigester())
         try:
             return self._write(entry, fresh, reading, file, "all")
-        except BaseException:
+        except Exception:
             self._world.submit(Abandon(generation))
             raise
 
@@ -161,7 +167,8 @@ class Worker:
         written beside the rows that readers see, and its last step makes it live.
         """
         beside = before is not None and before.generation not in (0, start.generation)
-        after, held = start, None
+        after = outcome.cleaned(start, file.stat, self._processor.version)
+        held = None
         for step in reading or ():
             if held and beside:
                 self._world.submit(Chunk(after.generation, held.rows))
@@ -169,7 +176,7 @@ class Worker:
             elif held:
                 self._submit_step(before, after, held, file)
                 before = after
-            after, held = self._advanced(after, step, file, proof), step
+            after, held = self._advanced(after, step, proof), step
         tail_bytes = reading.tail_bytes if reading else 0
         settled = self._settled(after, file, tail_bytes, proof)
         if held:
@@ -193,40 +200,25 @@ class Worker:
             file, processor, world.limits, offset=offset, digester=digester, dialect=dialect
         )
 
-    def _advanced(
-        self, before: LedgerEntry, step: Step, file: OpenFile, proof: plan.Proof
-    ) -> LedgerEntry:
-        """The entry after a step: the bytes it covers, and a clean record of the try."""
-        now_us = self._world.clock.now_us()
-        return replace(
-            self._clean(before, file),
+    def _advanced(self, entry: LedgerEntry, step: Step, proof: plan.Proof) -> LedgerEntry:
+        return outcome.advanced(
+            entry,
             committed_bytes=step.committed_bytes,
             blocks=step.blocks,
             dialect=step.dialect,
-            committed_at_us=now_us,
-            unproved_since_us=plan.unproved_since(before, step.committed_bytes, proof, now_us),
+            proof=proof,
+            now_us=self._world.clock.now_us(),
         )
 
     def _settled(
         self, entry: LedgerEntry, file: OpenFile, tail_bytes: int, proof: plan.Proof
     ) -> LedgerEntry:
-        """The entry with the stat of this look; settled if a same stat needs no second look."""
+        """The entry at the end of this look; a tail that is too young is looked at again."""
         limits, now_us = self._world.limits, self._world.clock.now_us()
         wait_s = limits.tail_quiet_s if tail_bytes else limits.stat_trust_s
         if tail_bytes and file.age_ns < wait_s * 1e9:
             self._touch(entry.key, wait_s - file.age_ns / 1e9 + 0.01)
-        return replace(
-            self._clean(entry, file),
-            settled=file.age_ns >= wait_s * 1e9,
-            unproved_since_us=plan.unproved_since(entry, entry.committed_bytes, proof, now_us),
-            committed_at_us=entry.committed_at_us or now_us,
-        )
-
-    def _clean(self, entry: LedgerEntry, file: OpenFile) -> LedgerEntry:
-        return replace(
-            entry, stat=file.stat, processor_version=self._processor.version, settled=False,
-            status="ok", attempts=0, try_again_at_us=None, reason="", error="", source_gone=False,
-        )  # fmt: skip
+        return outcome.settled(entry, age_ns=file.age_ns, wait_s=wait_s, proof=proof, now_us=now_us)
 
     def _gone(self, key: SessionKey) -> "Future[Receipt] | None":
         """The file vanished: its rows stay, marked."""
@@ -234,11 +226,7 @@ class Worker:
         if entry is None or entry.source_gone:
             return None
         self._count("gone")
-        after = replace(
-            entry, source_gone=True, settled=False, status="ok", attempts=0,
-            try_again_at_us=None, reason="", error="",
-        )  # fmt: skip
-        return self._world.submit(Commit(entry, after))
+        return self._world.submit(Commit(entry, outcome.vanished(entry)))
 
     def _fail(self, key: SessionKey, error: Exception) -> "Future[Receipt]":
         """Note a failure beside the last good version."""
@@ -318,4 +306,3 @@ def _with_reason(error: Exception) -> Exception:
         return error
     reason = "unreadable" if isinstance(error, OSError) else "processor_error"
     return TransientError(f"{type(error).__name__}: {error}"[:500], reason=reason)
-

@@ -6,8 +6,8 @@ the writer up. Every list has a limit and can be continued with `after`.
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from core.errors import ConfigurationError
 from core.keys import SessionKey, escape_path
 from core.ledger import LedgerEntry
 from state import digest, reports, schema, sql
-from state.sandbox import Sandbox
+from state.sandbox import Sandbox, storable
 from state.store import Store
 
 _QUERIES = sql.load("queries.sql")
@@ -50,7 +50,7 @@ class Queries:
             )
         start = _decoded(after) if after else _START
         with self._cursor() as cursor:
-            cursor.execute(_QUERIES["quarantine"], [*start, processor, kind, limit])
+            cursor.execute(_QUERIES["quarantine"], [*start, storable(processor), kind, limit])
             names = [column[0] for column in cursor.description or ()]
             rows = cursor.fetchall()
         return [dict(zip(names, row, strict=True)) for row in rows]
@@ -73,7 +73,7 @@ class Queries:
     def quarantine_count(self, processor: str | None = None) -> dict[str, int]:
         """How many faults there are, by reason."""
         with self._cursor() as cursor:
-            rows = cursor.execute(_QUERIES["quarantine_count"], [processor]).fetchall()
+            rows = cursor.execute(_QUERIES["quarantine_count"], [storable(processor)]).fetchall()
         return {str(reason): int(count) for reason, count in rows}
 
     def ledger(self, path: str, source: str | None = None) -> dict[str, Any]:
@@ -132,8 +132,8 @@ class Queries:
         """Of the path as it is stored, or as the file system has it."""
         found = [
             self._store.ledger.get(processor, SessionKey(source, name))
-            for name in dict.fromkeys((path, escape_path(path)))
-            for processor, source in self._places(name)
+            for name in _stored_names(path)
+            for processor, source in self._places(storable(name))
         ]
         return [entry for entry in found if entry]
 
@@ -151,13 +151,20 @@ class Queries:
             cursor.close()
 
 
+def _stored_names(path: str) -> Iterable[str]:
+    """How the path may be stored: as it is given, or escaped if it is the file system's own."""
+    with suppress(UnicodeEncodeError):  # What no file system gave has no stored form.
+        return dict.fromkeys((path, escape_path(path)))
+    return (path,)
+
+
 def report_options(given: Mapping[str, str | None]) -> reports.ReportOptions:
     """Report options from the texts of a query string or a command line; empty is not given."""
     return reports.ReportOptions(
         timezone=given.get("timezone") or "UTC",
         since=given.get("since") or None,
         until=given.get("until") or None,
-        user=given.get("user") or None,
+        user=storable(given.get("user") or None),
     )
 
 

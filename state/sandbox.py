@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, overload
 from uuid import UUID
 
 import duckdb
@@ -43,7 +43,7 @@ class Sandbox:
         Raises `ConfigurationError` for what may not run, fails or takes too long, and
         `TransientError` if others keep the slots occupied.
         """
-        statement = _only_statement(query)
+        statement = _only_statement(storable(query))
         if not self._slots.acquire(timeout=timeout_s):
             raise TransientError("other statements are running", reason="sql_busy")
         try:
@@ -114,6 +114,15 @@ class _Watchdog:
             if waited_s >= self._timeout_s or self._stopping.is_set():
                 self._fired = True
                 self._cursor.interrupt()
+
+
+@overload
+def storable(text: str) -> str: ...
+@overload
+def storable(text: None) -> None: ...
+def storable(text: str | None) -> str | None:
+    """The text with a `?` for what is no character: the database takes UTF-8 only."""
+    return None if text is None else text.encode("utf-8", "replace").decode()
 
 
 def _only_statement(query: str) -> duckdb.Statement:

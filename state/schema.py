@@ -50,9 +50,7 @@ def version(db: duckdb.DuckDBPyConnection) -> int:
     return int(rows[0][0])
 
 
-def declare(
-    db: duckdb.DuckDBPyConnection, processor: str, tables: Mapping[str, type]
-) -> None:
+def declare(db: duckdb.DuckDBPyConnection, processor: str, tables: Mapping[str, type]) -> None:
     """Create a processor's tables and views, or add the columns that are new.
 
     Raises `ConfigurationError` if a table belongs to another processor or changed a type.

@@ -78,7 +78,7 @@ class Store:
         self._user = user
         self._cursor_lock = threading.Lock()
         self.schema_version = schema.migrate(db, released() if migrations is None else migrations)
-        self._types = {QUARANTINE: _QUARANTINE_TYPES}
+        self._types: dict[str, tuple[str, ...]] = {QUARANTINE: _QUARANTINE_TYPES}
         for processor in processors:
             schema.declare(db, processor.name, processor.tables)
             for table, row_type in processor.tables.items():
@@ -98,7 +98,9 @@ class Store:
     ) -> "Store":  # fmt: skip
         """Open or create the database file. Raises `ConfigurationError` if another process has it."""
         try:
-            db = duckdb.connect(str(path), config={"memory_limit": memory_limit, "threads": threads})
+            db = duckdb.connect(
+                str(path), config={"memory_limit": memory_limit, "threads": threads}
+            )
         except duckdb.IOException as error:
             raise _refused(path, error) from error
         db.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -177,7 +179,8 @@ class Store:
                 group.building.add(generation)
                 return Receipt(rows_written=_gather_rows(generation, rows, group))
             case Abandon(generation):
-                group.garbage.add(generation)
+                # What is live already stays: only rows that nobody sees are given up.
+                group.garbage.update({generation} & (self._building | group.building))
                 return Receipt()
             case Collect():
                 return Receipt()

@@ -276,6 +276,7 @@ class EngineMachine(RuleBasedStateMachine):
         elif entry and entry.status == "ok":
             self.views[name, one] = seen
 
+
 class DuckEngineMachine(EngineMachine):
     """The same with the real database."""
 

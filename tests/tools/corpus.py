@@ -16,7 +16,7 @@ ARCHIVE = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "sessions.
 
 
 def corpus() -> Path:
-    """The unpacked corpus: `sessions/`, `traps/`, `growth/`, `other/`. Skips the test without it."""
+    """The unpacked corpus: folders `sessions`, `traps`, `growth`, `other`. Without it: a skip."""
     named = os.environ.get(ENVIRONMENT)
     if named:
         if not Path(named, "sessions").is_dir():

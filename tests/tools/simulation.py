@@ -248,7 +248,9 @@ class World:
         if self.crash_after is not None:
             self.crash_after -= 1
         dying = self.crash_after == -1
-        if self.crash_after is not None and self.crash_after < (0 if self.crash_before_commit else -1):
+        if self.crash_after is not None and self.crash_after < (
+            0 if self.crash_before_commit else -1
+        ):
             raise Crash
         (answer,) = self.database.apply([command])
         if dying:
@@ -273,9 +275,7 @@ class World:
     def settle(self) -> None:
         """Let every wait end: quiet times, tails, back-off and proofs; then sweep and drain."""
         for _ in range(3):
-            self.clock.seconds += 2 * max(
-                self.limits.proof_max_s, self.limits.tail_quiet_s, 7200.0
-            )
+            self.clock.seconds += 2 * max(self.limits.proof_max_s, self.limits.tail_quiet_s, 7200.0)
             self.sweep()
             self.engine.drain()
             self.clock.seconds += 1000.0

@@ -3,7 +3,7 @@
 The tables look like the views reports read: where a row came from, then the row's own columns.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from processors.usage import Usage
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "sessions"
 USAGE = Usage()
-PLACE: Mapping[str, str] = {
+PLACE = {
     "source": "VARCHAR",
     "path": "VARCHAR",
     "user": "VARCHAR",

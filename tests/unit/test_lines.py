@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.lines import INTEGER_MAX, Fault, Line, complete_length, whole_records, read_lines
+from core.lines import INTEGER_MAX, Fault, Line, complete_length, read_lines, whole_records
 
 Int64 = Annotated[int, msgspec.Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
 

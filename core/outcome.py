@@ -1,0 +1,58 @@
+"""What the ledger says of a file after a try: bytes taken, settled, or vanished. Pure.
+
+The rule: every success leaves a clean entry, whatever had failed before, and says honestly what
+it proved. (What a failure leaves is `core.plan.after_failure`, beside the rules for retrying.)
+"""
+
+from dataclasses import replace
+
+from core.ledger import FileStat, LedgerEntry
+from core.plan import Proof, unproved_since
+
+
+def cleaned(entry: LedgerEntry, stat: FileStat, processor_version: int) -> LedgerEntry:
+    """The entry of a try that went well, with the stat it began with; not settled yet."""
+    return replace(
+        entry, stat=stat, processor_version=processor_version, settled=False, status="ok",
+        attempts=0, try_again_at_us=None, reason="", error="", source_gone=False,
+    )  # fmt: skip
+
+
+def advanced(
+    entry: LedgerEntry,
+    *,
+    committed_bytes: int,
+    blocks: bytes,
+    dialect: str,
+    proof: Proof,
+    now_us: int,
+) -> LedgerEntry:
+    """The entry once the bytes up to `committed_bytes` are in the tables."""
+    return replace(
+        entry,
+        committed_bytes=committed_bytes,
+        blocks=blocks,
+        dialect=dialect,
+        committed_at_us=now_us,
+        unproved_since_us=unproved_since(entry, committed_bytes, proof, now_us),
+    )
+
+
+def settled(
+    entry: LedgerEntry, *, age_ns: int, wait_s: float, proof: Proof, now_us: int
+) -> LedgerEntry:
+    """The entry at the end of a look. A file that is `wait_s` old needs no second look."""
+    return replace(
+        entry,
+        settled=age_ns >= wait_s * 1e9,
+        unproved_since_us=unproved_since(entry, entry.committed_bytes, proof, now_us),
+        committed_at_us=entry.committed_at_us or now_us,
+    )
+
+
+def vanished(entry: LedgerEntry) -> LedgerEntry:
+    """The entry of a file that is gone: its rows stay, and nothing is left to retry."""
+    return replace(
+        entry, source_gone=True, settled=False, status="ok", attempts=0, try_again_at_us=None,
+        reason="", error="",
+    )  # fmt: skip
