@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, TransientError
 from core.keys import SessionKey
 from core.ledger import LedgerEntry
 from core.seams import Ledger
@@ -92,7 +92,10 @@ def _run(engine: Engine, workers: int, writer: Writer, progress: Progress) -> No
     progress(total, total)
     threads.stop(60.0)
     if not writer.alive:
-        raise RuntimeError("the writer died; the database keeps what was committed")
+        raise TransientError(
+            "the database stopped taking rows; what was committed is kept",
+            hint="look at the space on its disk, then run the command again",
+        )
 
 
 def _entries(ledger: Ledger, engine: Engine) -> Entries:
@@ -112,6 +115,8 @@ def _summary(
         if grown or (not same and old is not None):
             changed.add(entry.key)
             size_bytes += grown
+    failed = {place for place, entry in after.items() if entry.status != "ok"}
+    newly_failed = sum(after[place] != before.get(place) for place in failed)
     return {
         "files": files,
         "changed": len(changed),
@@ -119,8 +124,8 @@ def _summary(
         "bytes": size_bytes,
         "lines": _total(instruments, "lines"),
         "rows": _total(instruments, "rows"),
-        "quarantined": _total(instruments, "quarantined"),
-        "failed": sum(entry.status != "ok" for entry in after.values()),
+        "quarantined": _total(instruments, "quarantined") + newly_failed,
+        "failed": len(failed),
     }
 
 

@@ -35,7 +35,7 @@ class Writer:
         *,
         clock: Callable[[], float],
         on_group: Callable[[int, int, float], None] = lambda commands, rows, seconds: None,
-        inbox_max: int = 1024,
+        inbox_max: int = 128,
         patient: bool = False,
     ) -> None:
         """`patient`: nobody waits for any command (one-shot runs)."""

@@ -209,8 +209,8 @@ def test_a_new_processor_is_one_file_that_works(tmp_path):
 
     subprocess.run([*make, "name=late_night"], check=True, capture_output=True)
     processor = _load(path, "late_night").LateNight()
-    prompt = Prompt(text="why?", at_us=1)
-    rows = list(processor.rows(Line(0, Record(agent="a", type="user", prompts=(prompt,)))))
+    record = Record(agent="a", type="user", at_us=1, prompts=(Prompt(text="why?"),))
+    rows = list(processor.rows(Line(0, record)))
     linted = subprocess.run(
         [BIN / "ruff", "check", "--config", ROOT / "pyproject.toml", path], check=False
     )

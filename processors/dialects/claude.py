@@ -56,6 +56,7 @@ _SIDECARS = {
     "worktree-state": "sessionId",
 }
 _JOURNAL_TYPES = ("result", "started")
+_JOURNAL_START = {"type": "launched"}
 
 
 class ClaudeCode:
@@ -74,6 +75,8 @@ class ClaudeCode:
             return True
         if isinstance(message, dict):
             return _is_message(head, message)
+        if head == _JOURNAL_START:
+            return True
         mark = _SIDECARS.get(kind) if isinstance(kind, str) else None
         if mark is None or not isinstance(head.get(mark), str):
             return False

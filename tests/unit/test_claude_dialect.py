@@ -28,6 +28,7 @@ CLAUDE_LINES = [
     {"type": "permission-mode", "permissionMode": "default", **SESSION},
     {"type": "agent-name", "agentName": "bob", **SESSION},
     {"type": "pr-link", "prNumber": 1, **SESSION},
+    {"type": "launched"},
     {"type": "started", "key": "v2:1", "agentId": "a1"},
     {"type": "result", "key": "v2:1", "agentId": "a1", "result": "text"},
     {"type": "attachment", "isSidechain": False, "attachment": {"type": "date_change"}, **SESSION},
@@ -55,7 +56,7 @@ OTHER_LINES = {
         "sessionId": "s",
         "message": {"role": "user", "parts": [{"text": "hi"}]},
     },
-    "journal-start": {"type": "launched"},
+    "launch-of-a-program": {"type": "launched", "pid": 7},
     "result-of-a-program": {"type": "result", "agentId": "a1"},
     "nothing": {},
 }
@@ -119,7 +120,7 @@ def test_nothing_is_decided_before_a_line_is_complete():
 
 
 def test_junk_before_the_first_record_does_not_decide():
-    junk = b'\xef\xbb\xbf[1]\n"text"\nnot json\n\xff\xfe\n{"type":"launched"}\n'
+    junk = b'\xef\xbb\xbf[1]\n"text"\nnot json\n\xff\xfe\n{"type":"strange"}\n'
 
     assert detect(junk + json.dumps(CLAUDE_LINES[10]).encode() + b"\n") == "claude"
 
