@@ -26,7 +26,7 @@ Kind = Literal["line", "document", "session"]
 Row = NamedTuple
 """A row is an instance of one of the processor's row types, a `NamedTuple` class whose annotations
 are `int`, `str`, `bool` or `float`, optionally `| None`. Integers must fit 64 bits; time is integer
-microseconds since 1970 UTC and money integer nano-dollars, because float sums differ from run to run."""
+microseconds since 1970 UTC and money integer nano-dollars, since float sums differ between runs."""
 
 SESSION_FILES = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
 

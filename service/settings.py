@@ -167,7 +167,7 @@ def _from_file(
         values = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         line = _SYNTAX_LINE.search(str(error))
-        faults.append(f"{config}:{line[1] if line else 1}: {error}")
+        faults.append(f"{config}:{line[1] if line else content.count(chr(10)) + 1}: {error}")
         return {}, []
     except (OSError, UnicodeDecodeError) as error:
         faults.append(f"{config}: cannot be read: {getattr(error, 'strerror', error)}")
@@ -179,10 +179,14 @@ def _from_file(
     if not isinstance(sources, list):
         faults.append(f"{file.place(('source',))}: source: write [[source]] for each root")
         sources = []
-    parts = [
-        file.members(source, _SOURCE_RULES, ("source", str(number)))
-        for number, source in enumerate(sources)
-    ]
+    parts = []
+    for number, source in enumerate(sources):
+        where = ("source", str(number))
+        part = file.members(source, _SOURCE_RULES, where)
+        if "path" in part:
+            parts.append(part)
+        elif isinstance(source, dict):
+            faults.append(f"{file.place(where)}: path is missing")
     return found, parts
 
 
@@ -239,8 +243,6 @@ def _sources(
         values = dict(_checked(_SOURCE_RULES, given, faults))
         if "path" in values:
             found.append(SourceSettings(values.get("name", ""), values["path"], values.get("user")))
-        elif "path" not in given:
-            faults.append(f"{next((g.place for g in given.values()), 'source')}: path is missing")
     if not roots:
         return tuple(found)
     by_place = {os.path.realpath(source.path): source for source in found}

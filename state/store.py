@@ -25,7 +25,6 @@ from core.ledger import LedgerEntry
 from core.rows import (
     QUARANTINE,
     Abandon,
-    ArrowRows,
     Chunk,
     Collect,
     Command,
@@ -35,6 +34,7 @@ from core.rows import (
 )
 from core.tables import columns
 from state import ledger, schema
+from state.inserts import insert, insert_sets
 from state.ledger import LedgerMirror
 from state.migrations import Migration, released
 
@@ -96,7 +96,7 @@ class Store:
         cls, path: str | Path, processors: Iterable[Declares], *, memory_limit: str = "512MB",
         threads: int = 2, **options: Any,
     ) -> "Store":  # fmt: skip
-        """Open or create the database file. Raises `ConfigurationError` if another process has it."""
+        """Open or create the file. Raises `ConfigurationError` if another process has it."""
         try:
             db = duckdb.connect(
                 str(path), config={"memory_limit": memory_limit, "threads": threads}
@@ -159,7 +159,7 @@ class Store:
             group.receipts.append(self._gather(command, group))
         self._db.execute("BEGIN")
         for table, sets in group.rows.items():
-            self._insert_rows(table, sets)
+            insert_sets(self._db, table, self._types[table], sets)
         new_files = self._write_entries(group.entries)
         collected = self._collect(commands)
         self._db.execute("COMMIT")
@@ -198,23 +198,6 @@ class Store:
             group.garbage.add(current.generation)
         return Receipt(rows_written=_gather_rows(after.generation, commit.rows, group))
 
-    def _insert_rows(self, table: str, sets: list[tuple[int, RowSet]]) -> None:
-        """All rows of a table in one statement for tuples and one for Arrow."""
-        tuples: list[tuple[Any, ...]] = []
-        streams: list[tuple[int, ArrowRows]] = []
-        for generation, rows in sets:
-            if isinstance(rows, ArrowRows):
-                streams.append((generation, rows))
-            else:
-                tuples.extend((generation, *row) for row in rows)
-        if tuples:
-            types = ("BIGINT", "BIGINT", "INTEGER", *self._types[table])
-            _insert(self._db, f'raw."{table}"', types, tuples)
-        if streams:
-            self._db.register("incoming", _one_table(streams))
-            self._db.execute(f'INSERT INTO raw."{table}" SELECT * FROM incoming')
-            self._db.unregister("incoming")
-
     def _write_entries(
         self, entries: Mapping[tuple[str, SessionKey], LedgerEntry]
     ) -> dict[SessionKey, int]:
@@ -229,7 +212,7 @@ class Store:
             )
         rows = [ledger.row_of(entry, file_ids[entry.key]) for entry in entries.values()]
         if rows:
-            _insert(self._db, "ledger", _LEDGER_TYPES, rows)
+            insert(self._db, "ledger", _LEDGER_TYPES, rows)
         return new_files
 
     def _write_files(self, entries: Iterable[LedgerEntry]) -> dict[SessionKey, int]:
@@ -244,7 +227,7 @@ class Store:
             seen = (self._user(key), session_of(key.path), entry.committed_at_us)
             rows.append((new[key], *key, *seen))
         if rows:
-            _insert(self._db, "files", _FILE_TYPES, rows)
+            insert(self._db, "files", _FILE_TYPES, rows)
         return new
 
     def _collect(self, commands: Sequence[Command]) -> set[int]:
@@ -272,17 +255,6 @@ class Store:
             return  # The failed statement ended the transaction itself.
 
 
-def _one_table(streams: Sequence[tuple[int, ArrowRows]]) -> Any:
-    """Arrow streams of several generations as one table with the generation in front."""
-    import pyarrow as pa  # Only the backfill sends Arrow, and it costs 60 MB to import.
-
-    parts = [pa.ipc.open_stream(rows.stream).read_all() for _, rows in streams]
-    marks = [
-        pa.repeat(pa.scalar(generation, pa.int64()), rows.count) for generation, rows in streams
-    ]
-    return pa.concat_tables(parts).add_column(0, "generation", pa.chunked_array(marks))
-
-
 def _gather_rows(generation: int, rows: Mapping[str, RowSet], group: _Group) -> int:
     written = 0
     for table, row_set in rows.items():
@@ -290,14 +262,6 @@ def _gather_rows(generation: int, rows: Mapping[str, RowSet], group: _Group) -> 
             group.rows[table].append((generation, row_set))
             written += len(row_set)
     return written
-
-
-def _insert(
-    db: duckdb.DuckDBPyConnection, table: str, types: Sequence[str], rows: Sequence[Any]
-) -> None:
-    """Insert tuples set-wise: one parameter list per column."""
-    lists = ", ".join(f"unnest(${i}::{sql}[])" for i, sql in enumerate(types, 1))
-    db.execute(f"INSERT INTO {table} SELECT {lists}", [list(c) for c in zip(*rows, strict=True)])
 
 
 def _translated(error: duckdb.Error) -> SessionwatchError:

@@ -18,7 +18,6 @@ import typer
 
 from core.lines import Line
 from core.record import Prompt, Record
-from demo import make_sessions
 from processors import registry
 from service import cli
 
@@ -220,14 +219,6 @@ def test_a_new_processor_is_one_file_that_works(tmp_path):
     assert linted.returncode == 0
     assert subprocess.run([*make, "name=late_night"], check=False, capture_output=True).returncode
     assert subprocess.run([*make, "name=../x"], check=False, capture_output=True).returncode
-
-
-def test_the_demo_sessions_are_what_their_script_writes(tmp_path):
-    make_sessions.write(tmp_path / "sessions")
-
-    assert (
-        _differences(filecmp.dircmp(tmp_path / "sessions", make_sessions.SESSIONS, ignore=[])) == []
-    )
 
 
 def _differences(compared: filecmp.dircmp) -> list[str]:
