@@ -4,9 +4,11 @@ The rule: over TCP only reading is offered. What changes something or runs typed
 in the application behind the private Unix socket, where the file's mode says who may ask.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from prometheus_client.exposition import choose_encoder
@@ -51,6 +53,7 @@ _PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+_LEDGER = "/api/v1/ledger/"
 _OPTIONS = ("timezone", "since", "until", "user")
 
 
@@ -96,7 +99,7 @@ class _Handlers:
             Route("/api/v1/status", self.status),
             Route("/api/v1/processors", self.processors),
             Route("/api/v1/quarantine", self.quarantine),
-            Route("/api/v1/ledger/{path:path}", self.ledger),
+            Route(_LEDGER + "{path:path}", self.ledger),
             Route("/api/v1/usage/{report}", self.usage),
         ]
 
@@ -154,7 +157,7 @@ class _Handlers:
 
     def ledger(self, request: Request) -> Response:
         given = parameters(request, ("source",))
-        return Answer(self._queries.ledger(request.path_params["path"], given.get("source")))
+        return Answer(self._queries.ledger(_bytes_path(request), given.get("source")))
 
     def usage(self, request: Request) -> Response:
         given = parameters(request, _OPTIONS)
@@ -178,6 +181,13 @@ class _Handlers:
         if "query" not in given:
             raise ConfigurationError("query is missing", reason="bad_body")
         return await _pooled(self._queries.sql, given["query"])
+
+
+def _bytes_path(request: Request) -> str:
+    """The path as the file system has it: names of files need not be UTF-8, so the framework's
+    own decoding would lose some of them."""
+    raw: bytes = request.scope["raw_path"]
+    return os.fsdecode(unquote_to_bytes(raw)).removeprefix(_LEDGER)
 
 
 async def _pooled(call: Callable[..., Any], *arguments: Any) -> Response:

@@ -1,0 +1,137 @@
+"""kill -9 at any moment: nothing lost, nothing twice, nobody left behind."""
+
+import itertools
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.tools.corpus import corpus
+from tests.tools.databases import Difference, assert_same, digests, tables
+from tests.tools.service import ServiceProcess, ingested, serving
+from tests.tools.waiting import wait_for
+from tests.tools.writers import Traffic, append, session_lines
+
+# Short waits, so that minutes of a real installation pass in seconds.
+QUICK = {"sweep_s": 1, "tail_quiet_s": 1, "stat_trust_s": 0.5, "drain_s": 60}
+
+
+def in_tables(service: ServiceProcess) -> dict[str, dict[tuple[str, str], tuple[int, int]]]:
+    """What the running service says of every file in every table."""
+    found = service.client.get("/api/v1/digests")
+    return {
+        table: {(source, path): (rows, total) for source, path, rows, total in found[table]}
+        for table in tables()
+    }
+
+
+def clean_ingest(root: Path, db: Path) -> Path:
+    """The database that one ingest of the files as they are now makes."""
+    assert ingested(db, root)["failed"] == 0
+    return db
+
+
+def wait_for_tables(service: ServiceProcess, db: Path) -> None:
+    """One sweep, then until the running service has in every table what the database has."""
+    want = {t: {tuple(k): tuple(d) for k, d in found.items()} for t, found in digests(db).items()}
+    service.client.post("/api/v1/sweep")
+    wait_for(lambda: in_tables(service) == want, 60.0)
+
+
+def report(title: str, found: dict[str, Difference], **counts: object) -> None:
+    """The figures, for the log of the test run."""
+    print(f"\n{title}: {', '.join(f'{value} {name}' for name, value in counts.items())}")
+    for table, one in found.items():
+        missing, surplus = one.missing.total(), one.surplus.total()
+        print(f"  {table}: {one.wanted} rows wanted, {missing} missing, {surplus} surplus")
+
+
+def kill_while_files_grow(tmp_path: Path, *, kills: int, files: int, seed: int) -> None:
+    root, chance = tmp_path / "sessions", random.Random(seed)
+    service = ServiceProcess(tmp_path / "live.duckdb", root, **QUICK)
+    busy = 0
+    try:
+        with Traffic(root, files=files, seed=seed) as traffic:
+            for _ in range(kills):
+                service.spawn()
+                if chance.random() < 0.8:  # Else it dies while it starts.
+                    service.wait_until(service.ready)
+                    traffic.wait(chance.uniform(0.0, 1.5))
+                else:
+                    service.wait_until(service.client.available)
+                busy += len(service.members()) > 1
+                service.kill()
+        want = clean_ingest(root, tmp_path / "clean.duckdb")
+        service.start()
+        wait_for_tables(service, want)
+        assert service.terminate() == 0
+    finally:
+        service.close()
+    found = assert_same(service.db, want)
+    size_bytes = sum(path.stat().st_size for path in traffic.paths)
+    report(
+        f"kill -9, seed {seed}", found, kills=kills, kills_with_children=busy,
+        files=len(traffic.paths), bytes=size_bytes, writes=dict(traffic.counts),
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_three_kills_while_files_grow_lose_nothing_and_write_nothing_twice(tmp_path):
+    kill_while_files_grow(tmp_path, kills=3, files=15, seed=3)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("seed", [1, 2])
+def test_twenty_kills_while_files_grow_lose_nothing_and_write_nothing_twice(tmp_path, seed):
+    kill_while_files_grow(tmp_path, kills=20, files=50, seed=seed)
+
+
+def kill_during_backfill(tmp_path: Path, root: Path, *, kills: int, seed: int) -> None:
+    chance = random.Random(seed)
+    want = clean_ingest(root, tmp_path / "clean.duckdb")
+    service = ServiceProcess(tmp_path / "live.duckdb", root, **QUICK)
+    with_children = 0
+    try:
+        for _ in range(kills):
+            service.spawn()
+            service.wait_until(service.client.available)
+            # Parent, resource tracker and at least one child that reads.
+            wait_for(lambda: len(service.members()) > 2 or is_done(service, want), 30.0)
+            wait_for(lambda until=chance.uniform(0, 0.4): waited(service, until))
+            with_children += len(service.members()) > 2
+            service.kill()
+        service.start()
+        wait_for_tables(service, want)
+        assert service.terminate() == 0
+    finally:
+        service.close()
+    assert with_children
+    found = assert_same(service.db, want)
+    report("kill -9 in the backfill", found, kills=kills, kills_with_children=with_children)
+
+
+def is_done(service: ServiceProcess, want: Path) -> bool:
+    return service.ready() and in_tables(service).keys() == digests(want).keys()
+
+
+def big_tree(root: Path, *, files: int, lines: int) -> Path:
+    for number in range(files):
+        path = root / f"user-{number}" / "p" / f"s{number}.jsonl"
+        path.parent.mkdir(parents=True)
+        append(path, b"".join(itertools.islice(session_lines(number), lines)))
+    return root
+
+
+@pytest.mark.slow
+def test_a_kill_during_the_first_backfill_leaves_no_child_and_loses_nothing(tmp_path):
+    root = big_tree(tmp_path / "sessions", files=8, lines=3000)
+
+    kill_during_backfill(tmp_path, root, kills=2, seed=1)
+
+
+@pytest.mark.fault
+@pytest.mark.corpus
+def test_kills_during_the_first_backfill_of_the_corpus_lose_nothing(tmp_path):
+    kill_during_backfill(tmp_path, corpus() / "sessions", kills=8, seed=2)
