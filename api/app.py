@@ -39,8 +39,6 @@ from state.reports import REPORTS
 
 BODY_BYTES_MAX = 1 << 20
 PAGE_ROWS_MAX = 1000
-SQL_SECONDS = 30.0
-SQL_ROWS = 10_000
 
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),

@@ -38,6 +38,7 @@ class Server:
         port: int,
         socket_path: Path,
         hosts: Iterable[str] = (),
+        connections_max: int = CONNECTIONS_MAX,
     ) -> None:
         self._queries = queries
         self._host = host
@@ -45,7 +46,7 @@ class Server:
         self._socket_path = socket_path
         public = application(control, queries, instruments, hosts=hosts)
         private = application(control, queries, instruments, private=True)
-        self._servers = (_uvicorn(public), _uvicorn(private))
+        self._servers = (_uvicorn(public, connections_max), _uvicorn(private, connections_max))
         self._listeners: tuple[socket.socket, ...] = ()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._socket_inode = 0
@@ -102,7 +103,7 @@ class Server:
                 self._socket_path.unlink()
 
 
-def _uvicorn(app: Starlette) -> uvicorn.Server:
+def _uvicorn(app: Starlette, connections_max: int) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http="h11",
@@ -112,7 +113,7 @@ def _uvicorn(app: Starlette) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS_MAX,
+        limit_concurrency=connections_max,
         timeout_graceful_shutdown=1,
     )
     return uvicorn.Server(config)

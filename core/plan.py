@@ -14,8 +14,8 @@ from core.errors import ConfigurationError, PermanentError
 from core.ledger import FileStat, LedgerEntry
 
 ATTEMPTS_MAX = 8
-BACKOFF_FIRST_S = 5.0
-BACKOFF_MAX_S = 3600.0
+RETRY_FIRST_S = 5.0
+RETRY_MAX_S = 3600.0
 
 Proof = Literal["ends", "all"]
 
@@ -105,6 +105,8 @@ def after_failure(
     now_us: int,
     jitter: float,
     attempts_max: int = ATTEMPTS_MAX,
+    retry_first_s: float = RETRY_FIRST_S,
+    retry_max_s: float = RETRY_MAX_S,
 ) -> LedgerEntry:
     """The entry with the failure noted beside the last good version.
 
@@ -114,7 +116,7 @@ def after_failure(
     attempts = 1 + (entry.attempts if entry.tried_version == processor_version else 0)
     permanent = isinstance(error, PermanentError | ConfigurationError)
     parked = permanent or attempts >= attempts_max
-    wait_us = int(backoff_s(attempts, jitter=jitter) * 1e6)
+    wait_s = backoff_s(attempts, jitter=jitter, first_s=retry_first_s, max_s=retry_max_s)
     return replace(
         entry,
         stat=stat or entry.stat,
@@ -122,19 +124,21 @@ def after_failure(
         status="parked" if parked else "retrying",
         attempts=attempts,
         tried_version=processor_version,
-        try_again_at_us=None if parked else now_us + wait_us,
+        try_again_at_us=None if parked else now_us + int(wait_s * 1e6),
         reason=getattr(error, "reason", "") or type(error).__name__,
         error=str(error)[:500],
     )
 
 
-def backoff_s(attempts: int, *, jitter: float) -> float:
+def backoff_s(
+    attempts: int, *, jitter: float, first_s: float = RETRY_FIRST_S, max_s: float = RETRY_MAX_S
+) -> float:
     """Seconds to wait before the next try: 5 s, 10 s, 20 s … at most 1 h.
 
     `jitter` in [0, 1) spreads the wait over its upper half, so that a disk or provider that comes
     back is not met by everybody at once (AWS Architecture Blog, "Exponential Backoff", 2015).
     """
-    full = min(BACKOFF_FIRST_S * 2.0 ** min(attempts - 1, 20), BACKOFF_MAX_S)
+    full = min(first_s * 2.0 ** min(attempts - 1, 20), max_s)
     return full / 2 + full / 2 * jitter
 
 

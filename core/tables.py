@@ -20,7 +20,20 @@ SQL_TYPES: Mapping[type, str] = {
     float: "DOUBLE",
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_RESERVED = frozenset({"generation", "offset", "seq", "source", "path", "user", "session"})
+_RESERVED = frozenset(
+    {"generation", "offset", "seq", "source", "path", "user", "session", "source_gone"}
+)
+ENGINE_TABLES = frozenset(
+    {
+        "files",
+        "ledger",
+        "processor_tables",
+        "quarantine",
+        "quarantine_lines",
+        "schema_migrations",
+    }
+)
+"""Names that the engine's own tables and views have, so that no processor may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +48,10 @@ class Column:
 @functools.cache
 def columns(row_type: type) -> tuple[Column, ...]:
     """The columns of a row type, in order. Raises `ConfigurationError` for what has no column."""
-    hints = typing.get_type_hints(row_type)
+    named = isinstance(row_type, type) and issubclass(row_type, tuple)
+    hints = typing.get_type_hints(row_type) if named else {}
+    if not named or tuple(hints) != getattr(row_type, "_fields", None):
+        raise ConfigurationError(f"{row_type!r} is not a row type", hint="use a NamedTuple class")
     return tuple(_column(row_type, name, hint) for name, hint in hints.items())
 
 

@@ -6,7 +6,7 @@ time from the parts themselves (`Instruments.watch`), so no thread has to keep t
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _ROWS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536)
@@ -43,6 +43,10 @@ class Instruments:
             gauge = Gauge(f"sessionwatch_{name}", text, tuple(labels), registry=self.registry)
             self._gauges[name] = gauge
         (gauge.labels(**labels) if labels else gauge).set_function(read)
+
+    def watch_process(self) -> None:
+        """The `process_*` metrics of Prometheus' own convention: memory, CPU, descriptors."""
+        ProcessCollector(registry=self.registry)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"sessionwatch_{name}", text, labels, registry=self.registry)

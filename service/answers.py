@@ -63,9 +63,18 @@ def answers(settings: Settings) -> Iterator[Answers]:
     # Nothing is declared: a command that only asks changes no table.
     store = patiently(lambda: Store.open(settings.db, (), memory_limit=settings.memory_limit))
     try:
-        yield Local(store)
+        yield Local(store, settings)
     finally:
         store.close()
+
+
+def require_no_service(settings: Settings) -> None:
+    """For commands that need the database themselves. Raises `ConfigurationError`."""
+    if Client(settings.db).available():
+        raise ConfigurationError(
+            f"{settings.db} is in use by a running service", reason="database_locked",
+            hint="it takes up every change by itself; use another --db for something else",
+        )  # fmt: skip
 
 
 def patiently(call: Callable[[], T]) -> T:
@@ -138,11 +147,12 @@ class Remote:
 class Local:
     """The database, in this process."""
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(self, store: "Store", settings: Settings) -> None:
         from state.queries import Queries
 
+        limits = settings.limits
         self._store = store
-        self._queries = Queries(store)
+        self._queries = Queries(store, sql_s=limits.sql_s, sql_rows_max=limits.sql_rows_max)
 
     @property
     def _registry(self) -> "Registry":

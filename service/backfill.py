@@ -56,11 +56,14 @@ class _Result:
 
 
 class Pool:
-    """Child processes, started with the first large read and stopped by `rest` or `close`."""
+    """Child processes, started with the first large read and stopped by `rest` or `close`.
+
+    `limits` may be replaced at any time; what is being read goes on with the old ones.
+    """
 
     def __init__(self, sources: Sequence[Source], limits: Limits, *, processes: int) -> None:
         self._sources = tuple(sources)
-        self._limits = limits
+        self.limits = limits
         self._processes = processes
         self._lock = threading.Lock()
         self._executor: ProcessPoolExecutor | None = None
@@ -81,7 +84,7 @@ class Pool:
         if not self._processes or file.stat.size_bytes - offset < least_bytes:
             return None
         task = _Task(
-            self._sources, key, file.stat.identity, processor, self._limits, offset, blocks, dialect
+            self._sources, key, file.stat.identity, processor, self.limits, offset, blocks, dialect
         )
         return PoolReading(self, task)
 

@@ -4,13 +4,12 @@ The rule: nothing but the command line itself is imported before a command knows
 it, because a command that starts slowly is not used in scripts and prompts.
 """
 
-import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from core.errors import ConfigurationError, SessionwatchError
-from service import cli_asks, cli_runs
+from service import cli_asks, cli_config, cli_runs
 from service.cli_options import DIFFERENT, IN_USE, WRONG_USE
 from service.cli_texts import Command, Group
 
@@ -39,12 +38,28 @@ app = typer.Typer(
     "is in use and nobody answers; 4 done, but some files failed. More in docs/cli.md.",
 )
 
-for _command in (*cli_runs.COMMANDS, *cli_asks.COMMANDS):
+for _command in (*cli_runs.COMMANDS, *cli_asks.COMMANDS, cli_config.completion):
     app.command(cls=Command)(_command)
+app.add_typer(cli_config.config, name="config")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"sessionwatch {version('sessionwatch')}")
+        raise typer.Exit
 
 
 @app.callback()
-def _describe() -> None:
+def _describe(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
     """Turn coding-agent session logs into DuckDB rows, exactly once.
 
     \b
@@ -63,8 +78,9 @@ def exit_code(error: SessionwatchError) -> int:
 
 def main() -> None:
     """What the `sessionwatch` script calls."""
+    cli_config.complete_if_asked()
     app()
 
 
 if __name__ == "__main__":
-    sys.exit(app())
+    main()

@@ -156,6 +156,9 @@ def _print_records(records: Sequence[Mapping[str, Any]]) -> None:
     """A table of records, whose keys may differ."""
     from service import printing
 
+    if not records:
+        printing.note("none")
+        return
     columns = list(dict.fromkeys(name for record in records for name in record))
     printing.as_table(columns, [[record.get(name) for name in columns] for record in records])
 

@@ -36,6 +36,10 @@ def settings_of(
     """What file, environment and flags say; raises `ConfigurationError` with all faults."""
     from service import settings
 
-    named = os.environ.get(settings.PREFIX + "CONFIG")
-    file = config or (Path(named) if named else None)
-    return settings.load(file, os.environ, {"db": db, **flags}, roots or ())
+    return settings.load(config_file(config), os.environ, {"db": db, **flags}, roots or ())
+
+
+def config_file(config: Path | None) -> Path | None:
+    """The settings file that counts, if any."""
+    named = os.environ.get("SESSIONWATCH_CONFIG")
+    return config or (Path(named) if named else None)

@@ -1,5 +1,6 @@
 """Commands that work on session files: serve, ingest, rescan, doctor, process."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,16 +24,22 @@ def serve(
 
     \b
     sessionwatch serve demo/sessions
-    sessionwatch serve --config /etc/sessionwatch.toml
+    sessionwatch serve --config /etc/sessionwatch.toml    (SIGHUP reads it again)
     curl http://127.0.0.1:8787/readyz
     """
-    settings = settings_of(db, config, roots, port=port, host=host)
-    _require_sources(settings)
+
+    def read() -> "Settings":
+        return settings_of(db, config, roots, port=port, host=host)
+
+    settings = read()
+    _require_sources(settings, roots)
     from processors import registry
     from service import logs, supervisor
+    from service.answers import require_no_service
 
-    logs.configure(settings.log_format)
-    raise typer.Exit(supervisor.serve(settings, registry.load()))
+    logs.configure(settings.log_format, None, settings.log_level)
+    require_no_service(settings)
+    raise typer.Exit(supervisor.serve(settings, registry.load(), read))
 
 
 def ingest(
@@ -53,13 +60,14 @@ def ingest(
     sessionwatch ingest demo/sessions --json --db /tmp/demo.duckdb
     """
     settings = settings_of(db, config, roots)
-    _require_sources(settings)
+    _require_sources(settings, roots)
     from processors import registry
     from service import logs, printing
-    from service.answers import patiently
+    from service.answers import patiently, require_no_service
     from service.ingest import ingest as run
 
-    logs.configure(settings.log_format)
+    logs.configure(settings.log_format, None, settings.log_level)
+    require_no_service(settings)
     known = registry.load()
     with printing.progress("ingesting", wanted=not json) as progress:
         summary = patiently(
@@ -71,7 +79,7 @@ def ingest(
     else:
         printing.as_table(list(summary), [list(summary.values())])
     if failed:
-        printing.note(f"{failed} files failed and will be tried again: sessionwatch quarantine")
+        printing.note(f"{failed} files failed: `sessionwatch quarantine` says why")
         raise typer.Exit(PARTIAL)
 
 
@@ -102,7 +110,7 @@ def rescan(
     if json:
         printing.as_json(found)
     else:
-        printing.line(f"{found['matched']} files will be read anew")
+        printing.line(f"matched {found['matched']}: their rows will be built anew")
 
 
 def doctor(
@@ -124,7 +132,7 @@ def doctor(
     """
     settings = settings_of(db, config, roots)
     if deep:
-        _require_sources(settings)
+        _require_sources(settings, roots)
     from service import printing
     from service.answers import answers
 
@@ -163,8 +171,9 @@ def process(
         printing.as_json_line(row)
 
 
-def _require_sources(settings: "Settings") -> None:
-    missing = [source.path for source in settings.sources if not source.path.is_dir()]
+def _require_sources(settings: "Settings", roots: Sequence[Path] | None) -> None:
+    """A folder that was typed must exist; one that is configured may come back later."""
+    missing = [root for root in roots or () if not root.expanduser().is_dir()]
     if missing:
         raise ConfigurationError(
             f"{missing[0]} is not a folder", reason="no_such_root", hint="create it first"
@@ -172,7 +181,7 @@ def _require_sources(settings: "Settings") -> None:
     if not settings.sources:
         raise ConfigurationError(
             "no folder is named", reason="no_root",
-            hint="sessionwatch serve ~/.claude/projects, or [[source]] in --config",
+            hint="name one, as ~/.claude/projects, or [[source]] in --config",
         )  # fmt: skip
 
 

@@ -46,9 +46,12 @@ def ingest(
     chosen = replace(registry, processors=tuple(p for p in registry.processors if p.kind in kinds))
     store = open_store(settings, registry)
     instruments = Instruments()
-    writer = Writer(store, clock=time.monotonic, patient=True)
-    sources = sources_of(settings, registry)
     limits = replace(settings.limits, tail_quiet_s=0.0)
+    writer = Writer(
+        store, clock=time.monotonic, patient=True, inbox_max=limits.inbox_max,
+        group_commits_max=limits.group_commits_max, group_rows_max=limits.group_rows_max,
+    )  # fmt: skip
+    sources = sources_of(settings, registry)
     pool = Pool(sources, limits, processes=settings.backfill_processes)
     engine = build_engine(
         settings, chosen, Disk(sources), store, writer.submit,

@@ -21,12 +21,15 @@ _LIBRARIES = ("uvicorn", "watchdog", "asyncio", "concurrent")
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
-def configure(log_format: str = "human", stream: TextIO | None = None) -> None:
+def configure(
+    log_format: str = "human", stream: TextIO | None = None, log_level: str = "info"
+) -> None:
     """Send all logs of this process to `stream` (stderr). `log_format`: "human" or "json"."""
     handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setLevel(log_level.upper())
     handler.setFormatter(JsonLines() if log_format == "json" else HumanLines())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("sessionwatch").setLevel(logging.INFO)
+    logging.getLogger("sessionwatch").setLevel(log_level.upper())
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)

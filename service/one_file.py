@@ -28,6 +28,8 @@ def rows(path: Path, processor: Any, limits: Limits) -> Iterator[dict[str, Any]]
     A last line without newline counts as complete. Raises `ConfigurationError` if the file
     cannot be read and `PermanentError` if the processor cannot take it.
     """
+    if not path.exists():
+        raise ConfigurationError(f"there is no file {path}", reason="no_such_file")
     real = Path(os.path.realpath(path))
     disk = Disk([Source.at(real.parent, "here", patterns=[glob.escape(real.name)])])
     key = disk.key_below("here", real.name)

@@ -89,7 +89,7 @@ class LineReading:
 
     def __iter__(self) -> Iterator[Step]:
         for span in self._spans():
-            self.dialect = self.dialect or _dialect(span.data)
+            self.dialect = self.dialect or self._detected(span)
             if span.oversize_bytes:
                 yield self._oversize_step(span)
             else:
@@ -149,11 +149,25 @@ class LineReading:
 
     def _tail(self, offset: int, data: bytes) -> Iterator[_Span]:
         """The bytes after the last newline: taken if they are a record and have gone quiet."""
-        quiet = self._file.age_ns >= self._limits.tail_quiet_s * 1e9
-        taken = whole_records(data) if quiet else 0
+        taken = _countable_length(data, self._file, self._limits)
         self.tail_bytes = len(data[taken:].strip())
         if taken:
             yield _Span(offset, data[:taken])
+
+    def _detected(self, span: _Span) -> str:
+        """What the head of the file says, wherever the first span may have cut it short.
+
+        A line over `line_max_bytes` that begins in the head is as undecided as 64 KiB of others.
+        """
+        found = "" if span.offset else _dialect(span.data)
+        want_bytes = dialects.HEAD_BYTES
+        while not found:
+            head = self._file.read(0, want_bytes)
+            if len(head) < want_bytes or b"\n" in head[dialects.HEAD_BYTES - 1 :]:
+                return _dialect(head[: _countable_length(head, self._file, self._limits)])
+            too_long = want_bytes >= dialects.HEAD_BYTES + self._limits.line_max_bytes
+            found, want_bytes = dialects.UNKNOWN if too_long else "", 4 * want_bytes
+        return found
 
     def _line_length(self, at: int, start: int) -> int:
         """Length of an over-long line including its newline, 0 if it has not ended yet."""
@@ -210,9 +224,7 @@ class WholeReading:
             )  # fmt: skip
         if document:
             return data
-        size = complete_length(data)
-        if self._file.age_ns >= self._limits.tail_quiet_s * 1e9:
-            size += whole_records(data[size:])
+        size = _countable_length(data, self._file, self._limits)
         self.tail_bytes = len(data[size:].strip())
         return data[:size]
 
@@ -231,9 +243,14 @@ def has_unread(file: OpenFile, entry: LedgerEntry, kind: str, limits: Limits) ->
     rest = file.read(entry.committed_bytes, limits.chunk_bytes)
     if kind == "document" or len(rest) == limits.chunk_bytes:
         return bool(rest)
-    size = complete_length(rest)
+    return bool(rest[: _countable_length(rest, file, limits)].strip())
+
+
+def _countable_length(data: bytes, file: OpenFile, limits: Limits) -> int:
+    """How much of a file's last bytes is taken: complete lines and, once quiet, whole records."""
+    size = complete_length(data)
     quiet = file.age_ns >= limits.tail_quiet_s * 1e9
-    return bool(rest[:size].strip()) or (quiet and whole_records(rest[size:]) > 0)
+    return size + (whole_records(data[size:]) if quiet else 0)
 
 
 def split(found: Iterable[Line[Any] | Fault]) -> tuple[list[Line[Any]], list[Fault]]:

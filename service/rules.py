@@ -65,6 +65,15 @@ def names(about: str = "") -> Rule:
     return Rule(read, "a list of names (separated by commas in a variable)", about)
 
 
+def patterns(about: str = "") -> Rule:
+    def read(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(p, str) and p for p in value):
+            raise ValueError
+        return tuple(value)
+
+    return Rule(read, 'a list of patterns such as ["amara/*", "*/drafts/*"]', about)
+
+
 def path(about: str = "") -> Rule:
     def read(value: Any) -> Path:
         if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):

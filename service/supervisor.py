@@ -8,22 +8,23 @@ recovery is the first sweep after a restart, while half a service only looks hea
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
 from typing import Any
 
 from api.server import Server
 from core.errors import ConfigurationError
 from core.keys import SessionKey
-from core.rows import Collect, Receipt
+from core.rows import Collect, Commit, Receipt
 from metrics.instruments import Instruments
 from processors.registry import Registry
-from service import overview
+from service import gauges, logs, overview
 from service.backfill import Pool
 from service.client import socket_path
 from service.clock import SystemClock
-from service.engine import Engine, Lane, outdate
+from service.engine import Engine, outdate
 from service.lanes import LaneThreads
+from service.reload import attempt
 from service.settings import Settings
 from service.timer import Timer
 from service.wiring import build_engine, open_store, sources_of
@@ -52,6 +53,7 @@ class Service:
         self._registry = registry
         self._clock = SystemClock()
         self._stopping = threading.Event()
+        self._reload_wanted = False
         self._swept: dict[str, bool] = {}
         self._swept_at_s = self._sweep_took_s = 0.0
         self._collecting: Future[Receipt] | None = None
@@ -64,14 +66,19 @@ class Service:
             raise
 
     def _build(self) -> None:
-        settings, registry = self.settings, self._registry
+        settings, registry, limits = self.settings, self._registry, self.settings.limits
         sources = sources_of(settings, registry)
         disk = Disk(sources, scratch=settings.db.absolute().parent)
-        self.writer = Writer(self.store, clock=self._clock.monotonic_s, on_group=self._on_group)
-        self.pool = Pool(sources, settings.limits, processes=settings.backfill_processes)
+        self.writer = Writer(
+            self.store, clock=self._clock.monotonic_s, on_group=self._on_group,
+            inbox_max=limits.inbox_max, group_commits_max=limits.group_commits_max,
+            group_rows_max=limits.group_rows_max,
+        )  # fmt: skip
+        self.pool = Pool(sources, limits, processes=settings.backfill_processes)
         self.engine: Engine = build_engine(
             settings, registry, disk, self.store, self.writer.submit,
-            instruments=self.instruments, limits=settings.limits, pool=self.pool,
+            instruments=self.instruments, limits=limits, pool=self.pool,
+            stopping=self._stopping.is_set,
         )  # fmt: skip
         self.lanes = LaneThreads(self.engine, settings.workers)
         self.observer = Observer(
@@ -87,11 +94,13 @@ class Service:
             },
             self._clock,
         )
+        self.queries = Queries(self.store, sql_s=limits.sql_s, sql_rows_max=limits.sql_rows_max)
         self.server = Server(
-            self, Queries(self.store), self.instruments, host=settings.host, port=settings.port,
+            self, self.queries, self.instruments, host=settings.host, port=settings.port,
             socket_path=socket_path(settings.db), hosts=settings.hosts,
+            connections_max=limits.connections_max,
         )  # fmt: skip
-        self._gauges()
+        gauges.register(self)
 
     def start(self) -> None:
         """Downstream first; the observer before the first sweep, so nothing falls between."""
@@ -110,9 +119,12 @@ class Service:
             },
         )
 
-    def wait(self) -> int:
-        """Until a signal or a dead thread; the exit code."""
+    def wait(self, reread: Callable[[], Settings]) -> int:
+        """Until a signal or a dead thread; the exit code. `reread` gives the settings anew."""
         while not self._stopping.wait(0.5):
+            if self._reload_wanted:
+                self._reload_wanted = False
+                self._reload(reread)
             dead = self.dead()
             if dead:
                 log.error("thread_died", extra={"threads": dead})
@@ -122,6 +134,10 @@ class Service:
     def ask_to_stop(self, *_: object) -> None:
         """For signal handlers: only sets a flag."""
         self._stopping.set()
+
+    def ask_to_reload(self, *_: object) -> None:
+        """The same for SIGHUP."""
+        self._reload_wanted = True
 
     def stop(self) -> bool:
         """Upstream first, under one deadline. True if everything ended in time."""
@@ -168,7 +184,7 @@ class Service:
         queues = {
             lane.processor.name: {
                 "depth": lane.queue.depth,
-                "oldest_s": round(self._oldest_s(lane), 3),
+                "oldest_s": round(lane.queue.oldest_s(self._clock.monotonic_s()), 3),
             }
             for lane in self.engine.lanes
         }
@@ -179,13 +195,17 @@ class Service:
         return overview.processor_list(self.store.ledger, self._registry)
 
     def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]:
-        commits = outdate(self.store.ledger, self._registry, processor, session)
-        for future in [self.writer.submit(commit) for commit in commits]:
-            future.result()
-        for key in {commit.after.key for commit in commits}:
+        matched = waiting = outdate(self.store.ledger, self._registry, processor, session)
+        while waiting:
+            answers = [(commit, self.writer.submit(commit)) for commit in waiting]
+            # A file that grew meanwhile has another entry now: that one is to be outdated.
+            fenced = [commit.after for commit, future in answers if future.result().fenced]
+            entries = (self.store.ledger.get(after.processor, after.key) for after in fenced)
+            waiting = [Commit(entry, entry.outdated()) for entry in entries if entry]
+        for key in {commit.after.key for commit in matched}:
             self.engine.touch(key, origin="rescan")
-        log.info("rescan", extra={"processor": processor, "matched": len(commits)})
-        return {"matched": len(commits)}
+        log.info("rescan", extra={"processor": processor, "matched": len(matched)})
+        return {"matched": len(matched)}
 
     def sweep(self) -> dict[str, Any]:
         self.timer.hurry("sweep")
@@ -232,51 +252,34 @@ class Service:
         self.pool.rest()
         return REST_S
 
+    def _reload(self, reread: Callable[[], Settings]) -> None:
+        """Take up what can change now."""
+        found = attempt(self.settings, reread)
+        for fault in found.faults:
+            log.error("reload_refused", extra={"fault": fault})
+        if found.faults:
+            return
+        self.settings = settings = found.settings
+        self.engine.world.limits = self.pool.limits = settings.limits
+        self.queries.sql_s = settings.limits.sql_s
+        self.queries.sql_rows_max = settings.limits.sql_rows_max
+        logs.configure(settings.log_format, None, settings.log_level)
+        log.info("reloaded", extra={"changed": list(found.changed)})
+        if found.needs_restart:
+            log.warning("reload_needs_restart", extra={"settings": list(found.needs_restart)})
+        if "sweep_s" in found.changed:
+            self.timer.hurry("sweep")
+
     def _on_group(self, commands: int, rows: int, seconds: float) -> None:
         self.instruments.group_commands.observe(commands)
         self.instruments.group_rows.observe(rows)
         self.instruments.group_seconds.observe(seconds)
 
-    def _gauges(self) -> None:
-        """Everything that is a state and not a count, read when somebody scrapes."""
-        watch, observer = self.instruments.watch, self.observer
-        watch("writer_alive", "1 while the writer runs", lambda: float(self.writer.alive))
-        watch("writer_inbox_depth", "Commands waiting", lambda: float(self.writer.depth))
-        watch("watched_directories", "Folders under watch", observer.watched_directories)
-        watch("unwatched_directories", "Folders not watched", observer.refused_directories)
-        watch("watch_events", "Paths named by events", lambda: float(observer.event_count))
-        watch("watch_renewals", "Watches made anew", lambda: float(observer.renewed_count))
-        watch(
-            "watch_faults",
-            "Faults of the watcher",
-            lambda: float(sum(observer.fault_counts.values())),
-        )
-        watch(
-            "garbage_generations", "Generations to collect", lambda: float(self.store.garbage_count)
-        )
-        watch("ready", "1 while /readyz says yes", lambda: float(not self.readiness()))
-        for lane in self.engine.lanes:
-            name = lane.processor.name
-            watch("queue_depth", "Keys waiting", partial(_depth, lane), processor=name)
-            waited = partial(self._oldest_s, lane)
-            watch("queue_oldest_seconds", "Wait of the oldest due key", waited, processor=name)
-            for status in ("ok", "retrying", "parked"):
-                counted = partial(self._count, name, status)
-                watch("files", "Known files by state", counted, processor=name, status=status)
 
-    def _oldest_s(self, lane: Lane) -> float:
-        return lane.queue.oldest_s(self._clock.monotonic_s())
-
-    def _count(self, processor: str, status: str) -> float:
-        return float(sum(e.status == status for e in self.store.ledger.entries(processor)))
-
-
-def _depth(lane: Lane) -> float:
-    return float(lane.queue.depth)
-
-
-def serve(settings: Settings, registry: Registry) -> int:
+def serve(settings: Settings, registry: Registry, reread: Callable[[], Settings]) -> int:
     """Run until SIGTERM or SIGINT. Exit code 0; 1 if a thread died or the drain took too long.
+
+    SIGHUP takes up what `reread` says now, as far as that goes while running.
 
     Raises `ConfigurationError` for what a person must mend: no root, a port or database in use.
     """
@@ -285,9 +288,10 @@ def serve(settings: Settings, registry: Registry) -> int:
     service = Service(settings, registry)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, service.ask_to_stop)
+    signal.signal(signal.SIGHUP, service.ask_to_reload)
     try:
         service.start()
-        code = service.wait()
+        code = service.wait(reread)
     except BaseException:
         service.stop()
         raise

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
 
 from core.keys import SessionKey, user_of
 from core.rows import Command, Receipt
@@ -20,7 +19,14 @@ from watcher.disk import Disk, Source
 def sources_of(settings: Settings, registry: Registry) -> tuple[Source, ...]:
     """The configured roots as the watcher wants them."""
     return tuple(
-        Source.at(s.path, s.name or "", user=s.user or None, patterns=registry.patterns)
+        Source.at(
+            s.path,
+            s.name or "",
+            user=s.user or None,
+            patterns=registry.patterns,
+            include=s.include,
+            exclude=s.exclude,
+        )
         for s in settings.sources
     )
 
@@ -47,10 +53,10 @@ def build_engine(
     instruments: Instruments,
     limits: Limits,
     pool: Pool | None = None,
+    stopping: Callable[[], bool] = lambda: False,
     at_once: bool = False,
 ) -> Engine:
     """An engine over the real file system and this store."""
-    options: dict[str, Any] = {"limits": limits, "backfill": pool, "at_once": at_once}
     return Engine(
         sources=[source.name for source in sources_of(settings, registry)],
         registry=registry,
@@ -60,6 +66,9 @@ def build_engine(
         new_generation=store.new_generation,
         clock=SystemClock(),
         instruments=instruments,
+        limits=limits,
+        backfill=pool,
         user=disk.user_of,
-        **options,
+        stopping=stopping,
+        at_once=at_once,
     )

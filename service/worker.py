@@ -52,9 +52,12 @@ class Backfill(Protocol):
     ) -> Reading | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class World:
-    """What every worker shares: the seams, the limits and the instruments."""
+    """What every worker shares: the seams, the limits and the instruments.
+
+    `limits` may be replaced while workers run: each of them asks anew for each file.
+    """
 
     files: Files
     ledger: Ledger
@@ -64,6 +67,11 @@ class World:
     limits: Limits
     instruments: Instruments
     backfill: Backfill | None = None
+    stopping: Callable[[], bool] = lambda: False
+
+
+class Stopping(Exception):
+    """The service is going down: what is committed of a large file is enough for now."""
 
 
 class Worker:
@@ -84,8 +92,8 @@ class Worker:
             last = self._fail(key, failed) if failed else self._attempt(key)
         except FileNotFoundError:
             last = self._gone(key)
-        except SourceMissing:  # Says nothing about its files; the sweep after its return will.
-            last = None
+        except (SourceMissing, Stopping):
+            last = None  # Says nothing about the file; the sweep after the return or restart will.
         except Exception as error:  # Processors and file systems are foreign code.
             last = self._fail(key, error)
         if last is None:
@@ -135,7 +143,7 @@ class Worker:
         Documents and sessions are always read whole; so is a file whose dialect is not known yet,
         since its first decisive line decides for all of them.
         """
-        if self._processor.kind == "line" and entry.dialect:
+        if self._processor.kind == "line" and (entry.dialect or not entry.committed_bytes):
             return False
         return has_unread(file, entry, self._processor.kind, self._world.limits)
 
@@ -170,6 +178,8 @@ class Worker:
         after = outcome.cleaned(start, file.stat, self._processor.version)
         held = None
         for step in reading or ():
+            if self._world.stopping():
+                raise Stopping
             if held and beside:
                 self._world.submit(Chunk(after.generation, held.rows))
                 self._count_step(held)
@@ -230,7 +240,7 @@ class Worker:
 
     def _fail(self, key: SessionKey, error: Exception) -> "Future[Receipt]":
         """Note a failure beside the last good version."""
-        world, processor = self._world, self._processor
+        world, processor, limits = self._world, self._processor, self._world.limits
         entry = world.ledger.get(processor.name, key)
         noted = plan.after_failure(
             entry or LedgerEntry(processor.name, key, committed_at_us=world.clock.now_us()),
@@ -239,7 +249,9 @@ class Worker:
             processor_version=processor.version,
             now_us=world.clock.now_us(),
             jitter=random.random(),  # noqa: S311 (not a secret)
-            attempts_max=world.limits.attempts_max,
+            attempts_max=limits.attempts_max,
+            retry_first_s=limits.retry_first_s,
+            retry_max_s=limits.retry_max_s,
         )
         world.instruments.failures.labels(processor.name, noted.reason).inc()
         self._count(noted.status)

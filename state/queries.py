@@ -26,9 +26,14 @@ _PLACE = ("source", "path", "processor", "offset", "kind", "reason")
 
 
 class Queries:
-    """Everything the API and the command line read. Safe from any thread."""
+    """Everything the API and the command line read. Safe from any thread.
 
-    def __init__(self, store: Store) -> None:
+    `sql_s` and `sql_rows_max` bound each typed statement and may be changed at any time.
+    """
+
+    def __init__(self, store: Store, *, sql_s: float = 30.0, sql_rows_max: int = 10_000) -> None:
+        self.sql_s = sql_s
+        self.sql_rows_max = sql_rows_max
         self._store = store
         self._sandbox = Sandbox(store.cursor)
 
@@ -112,9 +117,15 @@ class Queries:
                 hint="let this version's serve or ingest open it once",
             ) from error  # fmt: skip
 
-    def sql(self, query: str, *, timeout_s: float = 30.0, rows_max: int = 10_000) -> dict[str, Any]:
+    def sql(
+        self, query: str, *, timeout_s: float | None = None, rows_max: int | None = None
+    ) -> dict[str, Any]:
         """The answer to one read-only statement; see `state.sandbox`."""
-        return self._sandbox.run(query, timeout_s=timeout_s, rows_max=rows_max)
+        return self._sandbox.run(
+            query,
+            timeout_s=self.sql_s if timeout_s is None else timeout_s,
+            rows_max=self.sql_rows_max if rows_max is None else rows_max,
+        )
 
     def digests(self) -> dict[str, list[tuple[str, str, int, int]]]:
         """`(source, path, rows, digest)` of every file in every table: what `doctor` compares."""

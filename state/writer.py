@@ -36,6 +36,8 @@ class Writer:
         clock: Callable[[], float],
         on_group: Callable[[int, int, float], None] = lambda commands, rows, seconds: None,
         inbox_max: int = 128,
+        group_commits_max: int = COMMANDS_MAX,
+        group_rows_max: int = ROWS_MAX,
         patient: bool = False,
     ) -> None:
         """`patient`: nobody waits for any command (one-shot runs)."""
@@ -43,6 +45,8 @@ class Writer:
         self._clock = clock
         self._on_group = on_group
         self._patient = patient
+        self._group_commits_max = group_commits_max
+        self._group_rows_max = group_rows_max
         self._inbox: queue.Queue[tuple[Command, Future[Receipt]] | None] = queue.Queue(inbox_max)
         self._accepting = threading.Lock()
         self._stopped = False
@@ -115,7 +119,7 @@ class Writer:
         while item is not None:
             group.append(item)
             rows += _row_count(item[0])
-            if len(group) >= COMMANDS_MAX or rows >= ROWS_MAX:
+            if len(group) >= self._group_commits_max or rows >= self._group_rows_max:
                 return group, True
             if not (self._patient or _is_backfill(item[0])):
                 deadline_s = 0.0

@@ -22,7 +22,8 @@ from core.ledger import FileStat
 from core.seams import OpenFile
 from watcher.content import content
 from watcher.fileclock import FileClock
-from watcher.walk import Walk, file_stat, name_matcher
+from watcher.walk import Walk, file_stat
+from watcher.wanted import Wanted
 
 SESSION_FILES = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
 
@@ -41,13 +42,16 @@ class SourceMissing(OSError):
 class Source:
     """A root whose session files are read, under a name that tells equal paths apart.
 
-    `user`: whose files they are, where that is not the first folder below the root.
+    `user`: whose files they are, where that is not the first folder below the root. `include`
+    and `exclude`: patterns of paths below the root (`watcher.wanted`).
     """
 
     name: str
     root: Path
     user: str | None = None
     patterns: tuple[str, ...] = SESSION_FILES
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
     @classmethod
     def at(
@@ -57,10 +61,13 @@ class Source:
         *,
         user: str | None = None,
         patterns: Iterable[str] = SESSION_FILES,
+        include: Iterable[str] = (),
+        exclude: Iterable[str] = (),
     ) -> "Source":
         """A source for any path; without a name it gets one from the folder it really is."""
         path = Path(os.path.abspath(root))
-        return cls(name or _default_name(path), path, user, tuple(patterns))
+        chosen = (tuple(patterns), tuple(include), tuple(exclude))
+        return cls(name or _default_name(path), path, user, *chosen)
 
 
 class Disk:
@@ -70,7 +77,10 @@ class Disk:
         self.sources = tuple(sources)
         _refuse_overlap(self.sources)
         self._by_name = {source.name: source for source in self.sources}
-        self._wanted = {source.name: name_matcher(source.patterns) for source in self.sources}
+        self._wanted = {
+            source.name: Wanted(source.patterns, source.include, source.exclude)
+            for source in self.sources
+        }
         self._clock = FileClock(scratch)
 
     def stat(self, key: SessionKey) -> FileStat:
@@ -107,8 +117,8 @@ class Disk:
         return None
 
     def key_below(self, source: str, path: str) -> SessionKey | None:
-        """The key of a path relative to the source's root; None if its name is not wanted."""
-        if not self._wanted[source](path.rpartition("/")[2]):
+        """The key of a path relative to the source's root; None if the file is not wanted."""
+        if not self._wanted[source](path):
             return None
         return SessionKey(source, escape_path(path))
 

@@ -52,6 +52,7 @@ class Observer:
         self._lock = threading.Lock()
         self._watches: dict[str, RootWatch] = {}
         self._try_again_s: dict[str, float] = {}
+        self._stopped = False
         self._thread = threading.Thread(target=self._run, name="watcher-notes", daemon=True)
 
     def start(self) -> None:
@@ -65,6 +66,7 @@ class Observer:
         """Stop watching. Notes not yet looked at are dropped."""
         deadline_s = time.monotonic() + timeout_s
         with self._lock:
+            self._stopped = True
             watches, self._watches = list(self._watches.values()), {}
         for watch in watches:
             watch.stop(deadline_s - time.monotonic())
@@ -75,7 +77,7 @@ class Observer:
     def check(self) -> None:
         """Look after the watches, every second or so: roots that came, went or were replaced."""
         with self._lock:
-            for source in self._disk.sources:
+            for source in () if self._stopped else self._disk.sources:
                 self._check(source)
 
     def alive(self) -> bool:

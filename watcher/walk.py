@@ -6,14 +6,13 @@ a folder, a link that leads out) is found as well, because it must be listed wit
 """
 
 import errno
-import fnmatch
 import os
-import re
 import stat as modes
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from core.keys import SessionKey, escape_path
 from core.ledger import FileStat
+from watcher.wanted import Wanted
 
 Found = tuple[SessionKey, FileStat]
 
@@ -24,11 +23,6 @@ def file_stat(found: os.stat_result) -> FileStat:
     if not modes.S_ISREG(found.st_mode):
         return FileStat(found.st_dev, found.st_ino, 0, 0, 0)
     return FileStat(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-def name_matcher(patterns: Sequence[str]) -> Callable[[str], object]:
-    """Tells (truthy or not) whether a file name matches one of the patterns, case included."""
-    return re.compile("|".join(fnmatch.translate(pattern) for pattern in patterns)).match
 
 
 class Walk(Iterator[Found]):
@@ -43,7 +37,7 @@ class Walk(Iterator[Found]):
         self,
         source: str,
         root: str,
-        wanted: Callable[[str], object],
+        wanted: Wanted,
         is_read_elsewhere: Callable[[str], bool],
         below: str = "",
     ) -> None:
@@ -52,7 +46,8 @@ class Walk(Iterator[Found]):
         self.finished = False
         self._source = source
         self._root = os.path.join(root, below)
-        self._prefix = escape_path(below) + "/" if below else ""
+        self._below = f"{below}/" if below else ""
+        self._prefix = escape_path(self._below)
         self._wanted = wanted
         self._is_read_elsewhere = is_read_elsewhere
         self._found = self._run()
@@ -73,26 +68,30 @@ class Walk(Iterator[Found]):
 
     def _run(self) -> Iterator[Found]:
         identity = _identity(self._root)
-        folders = [(self._root, self._prefix)]
+        folders = [(self._root, self._below)]
         while folders:
             yield from self._list(*folders.pop(), folders)
         if _identity(self._root) != identity:
             raise OSError(errno.ESTALE, "the root was replaced while it was walked", self._root)
         self.finished = True
 
-    def _list(self, path: str, prefix: str, folders: list[tuple[str, str]]) -> list[Found]:
-        """The session files of one folder; its subfolders go on the list of `folders`."""
-        source, wanted = self._source, self._wanted
+    def _list(self, path: str, below: str, folders: list[tuple[str, str]]) -> list[Found]:
+        """The session files of one folder, which lies at `below` below the root (ending with a
+        `/`); its subfolders go on the list of `folders`."""
+        source, wanted, prefix = self._source, self._wanted, escape_path(below)
         found: list[Found] = []
         try:
             with os.scandir(path) as entries:
                 for entry in entries:
                     try:
                         if entry.is_dir(follow_symlinks=False):
-                            folders.append((entry.path, f"{prefix}{escape_path(entry.name)}/"))
-                        elif entry.is_symlink() and self._is_ignored(entry, prefix):
+                            if wanted.folder(below + entry.name):
+                                folders.append((entry.path, f"{below}{entry.name}/"))
+                        elif entry.is_symlink() and self._is_ignored(entry, below):
                             continue
-                        if wanted(entry.name):
+                        if wanted.name(entry.name) and (
+                            not wanted.by_path or wanted.path(below + entry.name)
+                        ):
                             key = SessionKey(source, prefix + escape_path(entry.name))
                             found.append((key, file_stat(entry.stat(follow_symlinks=False))))
                     except FileNotFoundError:
@@ -106,12 +105,12 @@ class Walk(Iterator[Found]):
                 self.unreadable[prefix] = _reason(error)
         return found
 
-    def _is_ignored(self, link: "os.DirEntry[str]", prefix: str) -> bool:
+    def _is_ignored(self, link: "os.DirEntry[str]", below: str) -> bool:
         """Is this link of no interest, because what it leads to is read by its own name?"""
-        if self._wanted(link.name):
+        if self._wanted(below + link.name):
             return self._is_read_elsewhere(link.path)
         if link.is_dir() and not self._is_read_elsewhere(link.path):
-            self.links_out.append(prefix + escape_path(link.name))
+            self.links_out.append(escape_path(below + link.name))
         return True
 
 

@@ -1,16 +1,14 @@
 """kill -9 at any moment: nothing lost, nothing twice, nobody left behind."""
 
 import itertools
-import os
 import random
-import signal
 from pathlib import Path
 
 import pytest
 
 from tests.tools.corpus import corpus
 from tests.tools.databases import Difference, assert_same, digests, tables
-from tests.tools.service import ServiceProcess, ingested, serving
+from tests.tools.service import ServiceProcess, ingested
 from tests.tools.waiting import wait_for
 from tests.tools.writers import Traffic, append, session_lines
 
@@ -88,19 +86,24 @@ def test_twenty_kills_while_files_grow_lose_nothing_and_write_nothing_twice(tmp_
     kill_while_files_grow(tmp_path, kills=20, files=50, seed=seed)
 
 
+def committed_bytes(service: ServiceProcess) -> int:
+    return int(service.client.get("/api/v1/status")["processors"]["usage"]["bytes"])
+
+
 def kill_during_backfill(tmp_path: Path, root: Path, *, kills: int, seed: int) -> None:
+    """Killed whenever the next part of the bytes is committed: all kills fall into the backfill."""
     chance = random.Random(seed)
+    size_bytes = sum(path.stat().st_size for path in root.rglob("*.jsonl"))
     want = clean_ingest(root, tmp_path / "clean.duckdb")
     service = ServiceProcess(tmp_path / "live.duckdb", root, **QUICK)
     with_children = 0
     try:
-        for _ in range(kills):
+        for number in range(kills):
             service.spawn()
             service.wait_until(service.client.available)
-            # Parent, resource tracker and at least one child that reads.
-            wait_for(lambda: len(service.members()) > 2 or is_done(service, want), 30.0)
-            wait_for(lambda until=chance.uniform(0, 0.4): waited(service, until))
-            with_children += len(service.members()) > 2
+            share = (number + chance.random()) / (kills + 1)
+            service.wait_until(lambda at=share * size_bytes: committed_bytes(service) >= at)
+            with_children += len(service.members()) > 2  # It, the resource tracker and a child.
             service.kill()
         service.start()
         wait_for_tables(service, want)
@@ -110,10 +113,6 @@ def kill_during_backfill(tmp_path: Path, root: Path, *, kills: int, seed: int) -
     assert with_children
     found = assert_same(service.db, want)
     report("kill -9 in the backfill", found, kills=kills, kills_with_children=with_children)
-
-
-def is_done(service: ServiceProcess, want: Path) -> bool:
-    return service.ready() and in_tables(service).keys() == digests(want).keys()
 
 
 def big_tree(root: Path, *, files: int, lines: int) -> Path:

@@ -8,7 +8,8 @@ import pytest
 from core.errors import ConfigurationError
 from service import settings
 from service.limits import Limits
-from service.settings import RULES, Settings, SourceSettings, describe, load
+from service.settings import RULES, Settings, SourceSettings, load
+from service.settings_text import describe
 
 
 def faults(text=None, environ=None, flags=None, folder=None):
@@ -210,4 +211,4 @@ def test_every_setting_and_limit_has_a_rule_that_its_default_keeps():
 
 
 def test_no_two_settings_share_a_name():
-    assert not settings._TOP_RULES.keys() & settings._LIMIT_RULES.keys()
+    assert not settings.TOP_RULES.keys() & settings.LIMIT_RULES.keys()

@@ -1,0 +1,51 @@
+"""Every gauge of a running service: what is a state and not a count.
+
+The rule: a gauge is read from the part itself when somebody scrapes, so no thread keeps it.
+"""
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from service.engine import Lane
+    from service.supervisor import Service
+
+
+def register(service: "Service") -> None:
+    """Put the gauges of this service on its registry."""
+    watch, observer, writer = service.instruments.watch, service.observer, service.writer
+    watch("ready", "1 while /readyz says yes", lambda: float(not service.readiness()))
+    watch("writer_alive", "1 while the writer runs", lambda: float(writer.alive))
+    watch("writer_inbox_depth", "Commands waiting", lambda: float(writer.depth))
+    watch("watched_directories", "Folders under watch", observer.watched_directories)
+    watch("unwatched_directories", "Folders not watched", observer.refused_directories)
+    watch("watch_events", "Paths named by events", lambda: float(observer.event_count))
+    watch("watch_renewals", "Watches made anew", lambda: float(observer.renewed_count))
+    watch(
+        "watch_faults", "Faults of the watcher", lambda: float(sum(observer.fault_counts.values()))
+    )
+    watch(
+        "garbage_generations", "Generations to collect", lambda: float(service.store.garbage_count)
+    )
+    for lane in service.engine.lanes:
+        name = lane.processor.name
+        watch("queue_depth", "Keys waiting", partial(_depth, lane), processor=name)
+        waited = partial(_oldest_s, lane)
+        watch("queue_oldest_seconds", "Wait of the oldest due key", waited, processor=name)
+        for status in ("ok", "retrying", "parked"):
+            counted = partial(_count, service, name, status)
+            watch("files", "Known files by state", counted, processor=name, status=status)
+    service.instruments.watch_process()
+
+
+def _depth(lane: "Lane") -> float:
+    return float(lane.queue.depth)
+
+
+def _oldest_s(lane: "Lane") -> float:
+    return lane.queue.oldest_s(time.monotonic())
+
+
+def _count(service: "Service", processor: str, status: str) -> float:
+    return float(sum(e.status == status for e in service.store.ledger.entries(processor)))

@@ -1,0 +1,121 @@
+"""Reads the TOML file of settings and remembers the line of everything it says.
+
+The rule: what is in the file and unknown, or of the wrong shape, is a fault with its line; what
+the values may be is for the rules of `service.settings` to say.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_HEADER = re.compile(r"\s*\[(\[)?\s*([\w.-]+)\s*\]")
+_KEY = re.compile(r"\s*([\w.-]+)\s*=")
+_SYNTAX_LINE = re.compile(r"at line (\d+)")
+
+
+class Given(NamedTuple):
+    """A value before it is checked: where it stands, how it is written, what relative means."""
+
+    place: str
+    value: Any
+    base: Path
+
+
+class FileContent(NamedTuple):
+    """Settings by name, and what is said of each source; `places` are those of the sources."""
+
+    values: dict[str, Given]
+    sources: list[dict[str, Given]]
+    places: list[str]
+
+
+class Known(NamedTuple):
+    """The names a file may use, by the table they stand in."""
+
+    top: Collection[str]
+    limits: Collection[str]
+    source: Collection[str]
+
+
+NOTHING = FileContent({}, [], [])
+
+
+def read(config: Path, known: Known, faults: list[str]) -> FileContent:
+    """What the file says; all that is wrong with it is added to `faults`."""
+    try:
+        content = config.read_text("utf-8")
+        values = tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        line = _SYNTAX_LINE.search(str(error))
+        faults.append(f"{config}:{line[1] if line else content.count(chr(10)) + 1}: {error}")
+        return NOTHING
+    except (OSError, UnicodeDecodeError) as error:
+        faults.append(f"{config}: cannot be read: {getattr(error, 'strerror', error)}")
+        return NOTHING
+    file = _File(config, _lines(content), known, faults)
+    sources, limits = values.pop("source", []), values.pop("limits", {})
+    found = file.members(values, known.top, ())
+    found |= file.members(limits, known.limits, ("limits",))
+    if not isinstance(sources, list):
+        faults.append(f"{file.place(('source',))}: source: write [[source]] for each root")
+        sources = []
+    parts, places = [], []
+    for number, source in enumerate(sources):
+        where = ("source", str(number))
+        part = file.members(source, known.source, where)
+        if "path" in part:
+            parts.append(part)
+            places.append(file.place(where))
+        elif isinstance(source, dict):
+            faults.append(f"{file.place(where)}: path is missing")
+    return FileContent(found, parts, places)
+
+
+class _File(NamedTuple):
+    config: Path
+    line_by_key: Mapping[tuple[str, ...], int]
+    known: Known
+    faults: list[str]
+
+    def place(self, key: tuple[str, ...]) -> str:
+        """`file:line` of a key, or of the table it is in."""
+        while key and key not in self.line_by_key:
+            key = key[:-1]
+        return f"{self.config}:{self.line_by_key.get(key, 1)}"
+
+    def members(
+        self, table: Any, names: Collection[str], where: tuple[str, ...]
+    ) -> dict[str, Given]:
+        """The known keys of a table; the others are faults."""
+        if not isinstance(table, dict):
+            self.faults.append(f"{self.place(where)}: {where[0]} is not a table")
+            return {}
+        for name in table.keys() - set(names):
+            everything = [*self.known.top, *self.known.limits, *self.known.source]
+            near = difflib.get_close_matches(name, [*everything, "source", "limits"], 1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
+            self.faults.append(f"{self.place((*where, name))}: unknown setting {name}: {hint}")
+        base = self.config.absolute().parent
+        return {
+            name: Given(self.place((*where, name)), value, base)
+            for name, value in table.items()
+            if name in names
+        }
+
+
+def _lines(content: str) -> dict[tuple[str, ...], int]:
+    """Line numbers by key, as well as they can be told without a parser of one's own."""
+    found: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(content.splitlines(), 1):
+        if header := _HEADER.match(line):
+            table = tuple(header[2].split("."))
+            if header[1]:
+                table += (str(sum(key[:-1] == table for key in found)),)
+            found.setdefault(table, number)
+        elif key := _KEY.match(line):
+            found.setdefault((*table, *key[1].split(".")), number)
+    return found

@@ -1,0 +1,285 @@
+"""The laws of processors, over every one that the registry finds and those of the tests.
+
+Nobody registers anything here: a new file in `processors/` is under these laws at once.
+"""
+
+import copy
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from core.blocks import BlockDigester
+from core.keys import SessionKey
+from core.ledger import LedgerEntry
+from core.lines import INTEGER_MAX, Line, read_lines
+from core.rows import QUARANTINE, Commit, Receipt
+from core.tables import columns
+from processors import dialects, registry
+from service.backfill import to_arrow
+from service.limits import Limits
+from service.reading import line_rows, split
+from state.store import Store
+from tests.tools import processors as doubles
+from tests.tools.hostile import files
+from tests.tools.reading import KEY, Rows, Taken, grow, opened, take
+from tests.tools.simulation import World
+
+LOADED = registry.load()
+PROCESSORS = (*LOADED.processors, doubles.SeenLines(), doubles.WholeSession(), doubles.Notes())
+FAULT_TYPES = (int, int, int, str, str, bool)
+
+DECISIVE = b'{"type":"user","isSidechain":false}'
+PADDED = b'{"type":"user","isSidechain":false,"text":"' + b"x" * 200_000 + b'"}'
+"""Lines by which a file is known to be an agent's; the second is longer than the head."""
+
+every_processor = pytest.mark.parametrize("processor", PROCESSORS, ids=lambda p: p.name)
+limits = st.sampled_from([64, 300, 1024, 4096, 65_536, 1 << 20]).map(
+    lambda size: Limits(chunk_bytes=size, line_max_bytes=1 << 20)
+)
+cuts = st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=5)
+
+
+def fewer(share: float) -> Any:
+    """This share of the profile's examples, for laws whose examples are dear."""
+    return settings(max_examples=max(5, int(settings.default.max_examples * share)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closed_databases() -> Iterator[None]:
+    yield
+    while _stores:
+        _stores.popitem()[1].close()
+
+
+def test_every_built_in_processor_loads() -> None:
+    assert LOADED.unavailable == ()
+
+
+@every_processor
+@given(data=files(), places=cuts, limits=limits)
+@example(b"{}\n" + DECISIVE + b"\n", [], Limits(chunk_bytes=64))
+@example(b"{}\n" + DECISIVE + b"\n", [(0.999, True)], Limits())
+@example(b"{}\n" * 22_000 + DECISIVE + b"\n", [(0.5, True)], Limits(chunk_bytes=5000))
+@example(b"{}\n" + PADDED + b"\n" + DECISIVE + b"\n", [(0.5, True)], Limits(chunk_bytes=5000))
+def test_growing_in_steps_gives_the_rows_of_reading_once(
+    processor: Any, data: bytes, places: list[tuple[float, bool]], limits: Limits
+) -> None:
+    """Cut anywhere; where the file rested long enough, an open last line has been taken too."""
+    stepped = Taken()
+    for share, quiet in sorted(places):
+        stepped = grow(processor, stepped, data[: int(share * len(data))], limits, quiet=quiet)
+    stepped = grow(processor, stepped, data, limits)
+
+    once = take(processor, data)
+    assert stepped.rows == once.rows
+    assert stepped.committed_bytes == once.committed_bytes
+    assert stepped.blocks == digests(data[: once.committed_bytes])
+
+
+@every_processor
+@given(data=files(), other=files(lines_max=3))
+def test_the_same_bytes_give_the_same_rows_whatever_was_read_before(
+    processor: Any, data: bytes, other: bytes
+) -> None:
+    fresh = copy.deepcopy(processor)
+    first = take(processor, data).rows
+    take(processor, other)
+
+    assert take(processor, data).rows == first
+    assert take(fresh, data).rows == first
+
+
+@every_processor
+@given(data=files())
+def test_a_line_says_the_same_alone_and_in_any_order(processor: Any, data: bytes) -> None:
+    if processor.kind != "line":
+        return
+    shape = dialects.by_name(dialects.detect(data + b"\n"))
+    lines, _ = split(read_lines(data, 0, shape))
+
+    together, _ = line_rows(processor, lines)
+    backwards, _ = line_rows(processor, reversed(lines))
+    alone = [line_rows(processor, [line])[0] for line in lines]
+    assert {table: sorted(rows, key=place) for table, rows in backwards.items()} == together
+    for table, rows in together.items():
+        assert [row for one in alone for row in one[table]] == rows
+
+
+@every_processor
+@given(data=files() | st.binary(max_size=200), limits=limits)
+def test_no_bytes_make_it_raise_or_lose_a_line(
+    processor: Any, data: bytes, limits: Limits
+) -> None:
+    taken = take(processor, data, limits)
+
+    assert taken.reasons["processor_error"] == 0
+    assert taken.committed_bytes <= len(data)
+
+
+@every_processor
+@given(data=files(), limits=limits)
+def test_rows_are_of_declared_tables_and_types(
+    processor: Any, data: bytes, limits: Limits
+) -> None:
+    for table, rows in take(processor, data, limits).rows.items():
+        assert table in {*processor.tables, QUARANTINE}
+        for row in rows:
+            assert fits(row, column_types(processor, table)), (table, row)
+
+
+@every_processor
+@given(data=files(), limits=limits)
+def test_a_row_stands_at_the_offset_of_its_record(
+    processor: Any, data: bytes, limits: Limits
+) -> None:
+    taken = take(processor, data, limits)
+
+    offsets = record_offsets(data) if processor.kind == "line" else {0}
+    made = [(row[0], row[1]) for table in processor.tables for row in taken.rows.get(table, ())]
+    assert len(set(made)) == len(made), "(offset, seq) names a row"
+    assert {offset for offset, _ in made} <= offsets
+    for table in processor.tables:
+        assert taken.rows.get(table, []) == sorted(taken.rows.get(table, []), key=place)
+    for offset, _, length_bytes, reason, *_ in taken.rows.get(QUARANTINE, ()):
+        assert 0 <= offset <= offset + length_bytes <= len(data)
+        assert reason
+
+
+@every_processor
+@fewer(0.2)
+@given(contents=st.lists(files(lines_max=5), min_size=1, max_size=4))
+def test_the_database_takes_every_row_and_gives_it_back(
+    processor: Any, contents: list[bytes]
+) -> None:
+    """As tuples and as the backfill's Arrow, several files in one transaction."""
+    store = store_of(processor)
+    taken = [take(processor, data).rows for data in contents]
+    tables = processor.tables
+    tuples = [commit(store, processor, rows) for rows in taken]
+    arrows = [commit(store, processor, to_arrow(rows, tables)) for rows in taken]
+
+    answers = store.apply([*tuples, *arrows])
+
+    assert [a for a in answers if not isinstance(a, Receipt)] == []
+    for sent, *commits in zip(taken, tuples, arrows, strict=True):
+        for one in commits:
+            assert stored(store, processor, one) == ordered(sent)
+
+
+@every_processor
+@fewer(0.2)
+@given(data=files(lines_max=6), places=cuts, limits=limits)
+def test_the_engine_makes_of_a_growing_file_what_it_makes_of_a_finished_one(
+    processor: Any, data: bytes, places: list[tuple[float, bool]], limits: Limits
+) -> None:
+    """Twice is once, too: looking again, or forced to read it all again, changes no row."""
+    world = World([processor], limits)
+    for share, rests in sorted(places):
+        world.files.write(KEY, data[: int(share * len(data))])
+        world.clock.seconds += 1000.0 if rests else 0.01
+        world.touch(KEY)
+        world.engine.drain()
+    world.files.write(KEY, data)
+    world.settle()
+
+    grown = live_rows(world, processor)
+    entry = world.database.ledger.get(processor.name, KEY)
+    assert grown == ordered(take(processor, data).rows)
+    world.settle()
+    assert world.database.ledger.get(processor.name, KEY) == entry
+    world.rescan()
+    world.settle()
+    assert live_rows(world, processor) == grown
+
+
+LAWS = tuple(value for name, value in vars().items() if hasattr(value, "hypothesis"))
+"""Every law that takes a processor, for those who want to try one that is not installed."""
+
+
+def digests(data: bytes) -> bytes:
+    digester = BlockDigester()
+    digester.extend(data)
+    return digester.blocks
+
+
+def place(row: tuple[Any, ...]) -> tuple[int, int]:
+    return row[0], row[1]
+
+
+def record_offsets(data: bytes) -> set[int]:
+    """Where records begin, found by the slow reader over the whole content."""
+    shape = dialects.by_name("unknown")
+    return {item.offset for item in read_lines(data, 0, shape) if isinstance(item, Line)}
+
+
+def column_types(processor: Any, table: str) -> tuple[type, ...]:
+    if table == QUARANTINE:
+        return FAULT_TYPES
+    return (int, int, *(column.python_type for column in columns(processor.tables[table])))
+
+
+def fits(row: tuple[Any, ...], types: tuple[type, ...]) -> bool:
+    return len(row) == len(types) and all(map(_fits, row, types))
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if value is None:
+        return True
+    if type(value) is not kind:
+        return False
+    if kind is int:
+        return -INTEGER_MAX - 1 <= value <= INTEGER_MAX
+    return kind is not str or not any("\ud800" <= sign <= "\udfff" for sign in value)
+
+
+_stores: dict[str, Store] = {}
+_numbers = itertools.count()
+
+
+def store_of(processor: Any) -> Store:
+    """One real database in memory for each processor: opening one per example would be slow."""
+    if processor.name not in _stores:
+        _stores[processor.name] = Store.open(":memory:", [processor])
+    return _stores[processor.name]
+
+
+def commit(store: Store, processor: Any, rows: Any) -> Commit:
+    """A first load of a file that nobody has seen."""
+    key = SessionKey("here", f"u/{next(_numbers)}.jsonl")
+    entry = LedgerEntry(processor.name, key, generation=store.new_generation())
+    return Commit(None, replace(entry, processor_version=processor.version), rows)
+
+
+def stored(store: Store, processor: Any, commit: Commit) -> Rows:
+    """What the tables hold of one generation, sorted."""
+    found: Rows = {}
+    cursor = store.cursor()
+    for table in (*processor.tables, QUARANTINE):
+        rows = cursor.execute(
+            f'SELECT * EXCLUDE (generation) FROM raw."{table}" WHERE generation = $1',
+            [commit.after.generation],
+        ).fetchall()
+        if rows:
+            found[table] = rows
+    cursor.close()
+    return ordered(found)
+
+
+def ordered(rows: Rows) -> Rows:
+    return {table: sorted(found, key=place) for table, found in rows.items() if found}
+
+
+def live_rows(world: World, processor: Any) -> Rows:
+    """The rows of the live generation in the simulated database."""
+    entry = world.database.ledger.get(processor.name, KEY)
+    if entry is None:
+        return {}
+    tables: Iterator[tuple[str, list[tuple[Any, ...]]]] = iter(world.database.tables.items())
+    return ordered(
+        {t: [row[1:] for row in rows if row[0] == entry.generation] for t, rows in tables}
+    )
