@@ -8,8 +8,9 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, NoReturn
 
 import processors
 from core.errors import ConfigurationError
@@ -87,8 +88,17 @@ def _built_in() -> Iterator[tuple[str, Any]]:
 
 
 def _installed() -> Iterator[tuple[str, Any]]:
-    for point in entry_points(group=GROUP):
-        yield point.name, lambda point=point: [point.load()()]
+    try:
+        points = tuple(entry_points(group=GROUP))
+    except Exception as error:  # Anybody's broken metadata ends here, whatever it announces.
+        yield GROUP, partial(_raise, error)
+    else:
+        for point in points:
+            yield point.name, lambda point=point: [point.load()()]
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def _in_module(name: str) -> list[Any]:

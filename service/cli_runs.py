@@ -32,7 +32,7 @@ def serve(
         return settings_of(db, config, roots, port=port, host=host)
 
     settings = read()
-    _require_sources(settings, roots)
+    _require_sources(settings, [root for root in roots or () if root.expanduser().exists()])
     from processors import registry
     from service import logs, supervisor
     from service.answers import require_no_service
@@ -172,7 +172,7 @@ def process(
 
 
 def _require_sources(settings: "Settings", roots: Sequence[Path] | None) -> None:
-    """A folder that was typed must exist; one that is configured may come back later."""
+    """A folder that was typed must exist, unless the service can wait for it."""
     missing = [root for root in roots or () if not root.expanduser().is_dir()]
     if missing:
         raise ConfigurationError(

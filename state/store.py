@@ -39,6 +39,8 @@ from state.ledger import LedgerMirror
 from state.migrations import Migration, released
 
 WAL_BYTES_MAX = 256 << 20
+SPILL_BYTES_MAX = 4 << 30
+"""What one statement may write beside the database before it fails instead of filling the disk."""
 _LEDGER_TYPES = tuple(ledger.COLUMNS.values())
 _QUARANTINE_TYPES = ("BIGINT", "VARCHAR", "VARCHAR", "BOOLEAN")
 _FILE_TYPES = ("INTEGER", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "BIGINT")
@@ -106,6 +108,7 @@ class Store:
         db.execute("SET GLOBAL TimeZone = 'UTC'")
         # A checkpoint stalls the commit that meets it; the timer makes them when nothing happens.
         db.execute(f"SET checkpoint_threshold = '{WAL_BYTES_MAX} bytes'")
+        db.execute(f"SET max_temp_directory_size = '{SPILL_BYTES_MAX} bytes'")
         db.execute("SET preserve_insertion_order = false")
         db.execute("SET enable_external_access = false")
         store = cls(db, processors, **options)

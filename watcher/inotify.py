@@ -5,6 +5,7 @@ here. Faults are counted, the owner (`watcher.source`) makes a new observer and 
 Everything is done through watchdog's public names; what each works around is said beside it.
 """
 
+import errno
 import os
 import warnings
 from collections.abc import Callable
@@ -14,11 +15,14 @@ from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyEmitter
 from watchdog.observers.inotify_c import (
     CallbackId,
+    InotifyConstants,
     InotifyEvent,
     InotifyFD,
     Mask,
     WatchCallback,
     WatchDescriptor,
+    inotify_add_watch,
+    inotify_init,
 )
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
@@ -40,6 +44,8 @@ class Reader(InotifyFD):
         self.damage = ""
         """What made this reader lose events, or the watch on a new folder."""
         self.refused_count = 0
+        self.limit_reached = False
+        """Were there too few watches for all folders?"""
         self._on_fault = on_fault
 
     def handle_event(self, event: InotifyEvent) -> None:
@@ -67,11 +73,17 @@ class Reader(InotifyFD):
             watch = super().add_callback(path, mask, callback, id_)
         except FileNotFoundError:
             raise
-        except OSError:
+        except OSError as error:
             self.refused_count += 1
+            self.limit_reached |= error.errno == errno.ENOSPC
             raise
         self.refused_count += watch == -1
         return watch
+
+    @property
+    def watch_count(self) -> int:
+        """How many folders it holds watches on, as the kernel counts them."""
+        return _watches_of(Path("/proc/self/fd", str(self._inotify_fd)))
 
     def _damaged(self, kind: str) -> None:
         self.damage = kind
@@ -93,6 +105,17 @@ class InotifyObserver(BaseObserver):
         finally:
             self.reader.stop()
             self.reader.join()
+
+
+def has_room(folder: Path) -> bool:
+    """Could one more folder be watched now?"""
+    fd = inotify_init()
+    if fd == -1:
+        return False
+    try:
+        return inotify_add_watch(fd, os.fsencode(folder), InotifyConstants.IN_DELETE_SELF) != -1
+    finally:
+        os.close(fd)
 
 
 def watch_count() -> int:

@@ -112,9 +112,7 @@ def test_a_line_says_the_same_alone_and_in_any_order(processor: Any, data: bytes
 
 @every_processor
 @given(data=files() | st.binary(max_size=200), limits=limits)
-def test_no_bytes_make_it_raise_or_lose_a_line(
-    processor: Any, data: bytes, limits: Limits
-) -> None:
+def test_no_bytes_make_it_raise_or_lose_a_line(processor: Any, data: bytes, limits: Limits) -> None:
     taken = take(processor, data, limits)
 
     assert taken.reasons["processor_error"] == 0
@@ -123,9 +121,7 @@ def test_no_bytes_make_it_raise_or_lose_a_line(
 
 @every_processor
 @given(data=files(), limits=limits)
-def test_rows_are_of_declared_tables_and_types(
-    processor: Any, data: bytes, limits: Limits
-) -> None:
+def test_rows_are_of_declared_tables_and_types(processor: Any, data: bytes, limits: Limits) -> None:
     for table, rows in take(processor, data, limits).rows.items():
         assert table in {*processor.tables, QUARANTINE}
         for row in rows:

@@ -33,7 +33,18 @@ RAW_VALUES = (
     *('"0001-01-01T00:00:00+14:00"', '"9999-12-31T23:59:59.999999-14:00"', '"2026-13-45T00:00"'),
     *('"2026-05-01"', '"2026-05-01T10:00:00.123456789Z"', '"2026-W01-1T00:00:00"'),
 )
-NOISE = (b"", b" ", b"\t\r", b"\x00\x00", b"\xef\xbb\xbf", b"not json", b"[1]", b"12", b"null", b"}")
+NOISE = (
+    b"",
+    b" ",
+    b"\t\r",
+    b"\x00\x00",
+    b"\xef\xbb\xbf",
+    b"not json",
+    b"[1]",
+    b"12",
+    b"null",
+    b"}",
+)
 UNDECIDED = (b"{}", b'{"type":"hello"}', b'{"type":"user","timestamp":"2026-05-01T10:00:00Z"}')
 """Objects that no dialect recognises: what comes first may say nothing about the agent."""
 JOINTS = (b"\n",) * 6 + (b"\r\n", b"\n\n", b"", b" ", b"\x00")
@@ -109,7 +120,13 @@ def _parsed(line: bytes) -> Any:
 
 def _places(value: Any) -> Iterator[tuple[Any, str | int]]:
     """Every container of a JSON value with each of its keys or indexes."""
-    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    keys = (
+        list(value)
+        if isinstance(value, dict)
+        else range(len(value))
+        if isinstance(value, list)
+        else ()
+    )
     for key in keys:
         yield value, key
         yield from _places(value[key])
@@ -129,6 +146,8 @@ def _edit(draw: Callable[..., Any], holder: Any, key: Any, raw: list[str]) -> No
     if act == "copy":
         holder[key] = json.loads(json.dumps(holder))
         return
-    value = draw(st.sampled_from(RAW_VALUES) | st.integers().map(str) | st.text(max_size=8).map(json.dumps))
+    value = draw(
+        st.sampled_from(RAW_VALUES) | st.integers().map(str) | st.text(max_size=8).map(json.dumps)
+    )
     raw.append(value)
     holder[key] = _MARK.format(len(raw) - 1)

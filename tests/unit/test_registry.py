@@ -13,7 +13,7 @@ from processors import registry
 from processors.registry import Registry, Unavailable, checked
 from tests.tools.processors import Notes, Seen, SeenLines, WholeSession
 
-PLUGIN = '''
+PLUGIN = """
 from typing import NamedTuple
 
 class Mood(NamedTuple):
@@ -26,7 +26,7 @@ class Moods:
 
     def rows(self, line):
         yield Mood(line.record.type)
-'''
+"""
 
 
 class Other(NamedTuple):
@@ -219,6 +219,20 @@ def test_an_installed_plug_in_that_fails_is_listed_with_its_reason_and_stops_nob
     assert {"usage", "moods"} <= set(names(found))
     assert len(found.unavailable) == 1
     assert reason in found.unavailable[0].reason
+
+
+def test_broken_metadata_of_any_distribution_is_listed_and_stops_nobody(
+    tmp_path: Path, installed: Any
+) -> None:
+    installed("moody", PLUGIN.format(name="moods"), moods="moody:Moods")
+    (tmp_path / "moody-1.0.dist-info" / "entry_points.txt").write_text(
+        f"[{registry.GROUP}]\nmoods\n"
+    )
+
+    found = registry.load()
+
+    assert "usage" in names(found)
+    assert [one.name for one in found.unavailable] == [registry.GROUP]
 
 
 def test_a_plug_in_cannot_take_the_place_of_a_built_in_one(installed: Any) -> None:
