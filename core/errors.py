@@ -34,3 +34,11 @@ class PermanentError(SessionwatchError):
 
 class ConfigurationError(SessionwatchError):
     """The installation is wrong (settings, second instance, newer database): fix it and start."""
+
+
+def with_reason(error: Exception) -> SessionwatchError:
+    """What a file system or processor raised, with the short word that operators count by."""
+    if isinstance(error, SessionwatchError):
+        return error
+    reason = "unreadable" if isinstance(error, OSError) else "processor_error"
+    return TransientError(f"{type(error).__name__}: {error}"[:500], reason=reason)

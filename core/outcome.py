@@ -7,7 +7,7 @@ it proved. (What a failure leaves is `core.plan.after_failure`, beside the rules
 from dataclasses import replace
 
 from core.ledger import FileStat, LedgerEntry
-from core.plan import Proof, unproved_since
+from core.plan import ENDS_BYTES, Proof, unproved_since
 
 
 def cleaned(entry: LedgerEntry, stat: FileStat, processor_version: int) -> LedgerEntry:
@@ -41,11 +41,19 @@ def advanced(
 def settled(
     entry: LedgerEntry, *, age_ns: int, wait_s: float, proof: Proof, now_us: int
 ) -> LedgerEntry:
-    """The entry at the end of a look. A file that is `wait_s` old needs no second look."""
+    """The entry at the end of a look. A file that is `wait_s` old needs no second look.
+
+    A younger one may change once more without another stat, and the second look compares only
+    its ends: so it is left to the proof of the whole.
+    """
+    old = age_ns >= wait_s * 1e9
+    since_us = unproved_since(entry, entry.committed_bytes, proof, now_us)
+    if not old and entry.committed_bytes > ENDS_BYTES:
+        since_us = since_us or now_us
     return replace(
         entry,
-        settled=age_ns >= wait_s * 1e9,
-        unproved_since_us=unproved_since(entry, entry.committed_bytes, proof, now_us),
+        settled=old,
+        unproved_since_us=since_us,
         committed_at_us=entry.committed_at_us or now_us,
     )
 

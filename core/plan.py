@@ -17,6 +17,9 @@ ATTEMPTS_MAX = 8
 RETRY_FIRST_S = 5.0
 RETRY_MAX_S = 3600.0
 
+ENDS_BYTES = 3 * BLOCK_BYTES
+"""Of this much the ends and one block between are everything."""
+
 Proof = Literal["ends", "all"]
 
 
@@ -164,7 +167,7 @@ def unproved_since(
     entry: LedgerEntry, committed_bytes: int, proof: Proof, now_us: int
 ) -> int | None:
     """When the oldest byte was taken that only the ends vouch for; None if all are proved."""
-    whole = proof == "all" or entry.committed_bytes <= 3 * BLOCK_BYTES
+    whole = proof == "all" or entry.committed_bytes <= ENDS_BYTES
     if whole or (committed_bytes == entry.committed_bytes and entry.unproved_since_us is None):
         return None
     return entry.unproved_since_us or now_us

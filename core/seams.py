@@ -39,6 +39,9 @@ class OpenFile(Protocol):
 class Walk(Protocol):
     """The session files below a root, listed once."""
 
+    folder_count: int
+    """After the walk: how many folders were listed, the root included."""
+
     def __iter__(self) -> Iterator[tuple[SessionKey, FileStat]]: ...
 
     def unlisted(self, key: SessionKey) -> bool:

@@ -10,6 +10,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from core.errors import ConfigurationError
 
@@ -46,7 +47,7 @@ class Column:
 
 
 @functools.cache
-def columns(row_type: type) -> tuple[Column, ...]:
+def columns(row_type: Any) -> tuple[Column, ...]:
     """The columns of a row type, in order. Raises `ConfigurationError` for what has no column."""
     named = isinstance(row_type, type) and issubclass(row_type, tuple)
     hints = typing.get_type_hints(row_type) if named else {}

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import connection
 from typing import Any
 
-from core.blocks import BLOCK_BYTES, BlockDigester
+from core.blocks import BLOCK_BYTES, DIGEST_BYTES, BlockDigester, digest
 from core.errors import TransientError
 from core.keys import SessionKey
 from core.rows import ArrowRows, RowSet
@@ -202,9 +202,16 @@ def _read(task: _Task) -> _Result:
 
 
 def _resume(file: OpenFile, offset: int, blocks: bytes) -> BlockDigester:
-    """A digester that stands at `offset`, with the bytes of the unfilled block it needs."""
+    """A digester that stands at `offset`, with the bytes of the unfilled block it needs.
+
+    They must be those that were proved or read before, or the digest would vouch for other bytes
+    than the rows were made from.
+    """
     start = offset // BLOCK_BYTES * BLOCK_BYTES
-    return BlockDigester(blocks, file.read(start, offset - start) if offset > start else b"")
+    partial = file.read(start, offset - start) if offset > start else b""
+    if partial and digest(partial) != blocks[-DIGEST_BYTES:]:
+        raise TransientError("the file was rewritten while it was read", reason="replaced")
+    return BlockDigester(blocks, partial)
 
 
 def _arrow(rows: RowSet, schema: Any) -> ArrowRows:

@@ -79,7 +79,7 @@ def exit_code(error: SessionwatchError) -> int:
 def main() -> None:
     """What the `sessionwatch` script calls."""
     cli_config.complete_if_asked()
-    app()
+    app(prog_name="sessionwatch")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ class Swept:
 
     source: str
     files: int
+    folders: int
     touched: int
     gone: int
 
@@ -127,7 +128,7 @@ class Engine:
         world.instruments.sweep_seconds.labels(source).observe(
             world.clock.monotonic_s() - started_s
         )
-        return Swept(source, len(on_disk), len(touched), len(gone))
+        return Swept(source, len(on_disk), walk.folder_count, len(touched), len(gone))
 
     def drain(self) -> None:
         """Run in this thread until nothing is due: for one-shot runs and simulation."""

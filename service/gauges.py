@@ -3,13 +3,18 @@
 The rule: a gauge is read from the part itself when somebody scrapes, so no thread keeps it.
 """
 
+import shutil
 import time
+from contextlib import suppress
 from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from service.engine import Lane
     from service.supervisor import Service
+    from watcher.source import Observer
 
 
 def register(service: "Service") -> None:
@@ -19,7 +24,12 @@ def register(service: "Service") -> None:
     watch("writer_alive", "1 while the writer runs", lambda: float(writer.alive))
     watch("writer_inbox_depth", "Commands waiting", lambda: float(writer.depth))
     watch("watched_directories", "Folders under watch", observer.watched_directories)
+    watch("wanted_directories", "Folders seen by the last walks", observer.wanted_directories)
     watch("unwatched_directories", "Folders not watched", observer.refused_directories)
+    watch("watch_blind_seconds", "Since a source became blind", observer.blind_seconds)
+    for source in service.engine.sources:
+        blind = partial(_blind, observer, source)
+        watch("watch_blind", "1 while the source is not watched as a whole", blind, source=source)
     watch("watch_events", "Paths named by events", lambda: float(observer.event_count))
     watch("watch_renewals", "Watches made anew", lambda: float(observer.renewed_count))
     watch(
@@ -28,6 +38,10 @@ def register(service: "Service") -> None:
     watch(
         "garbage_generations", "Generations to collect", lambda: float(service.store.garbage_count)
     )
+    db = service.settings.db
+    watch("database_bytes", "Size of the database and its log", lambda: _size_bytes(db))
+    watch("disk_free_bytes", "Free space beside the database", lambda: _free_bytes(db))
+    watch("build_info", "1, with the version", lambda: 1.0, version=version("sessionwatch"))
     for lane in service.engine.lanes:
         name = lane.processor.name
         watch("queue_depth", "Keys waiting", partial(_depth, lane), processor=name)
@@ -37,6 +51,10 @@ def register(service: "Service") -> None:
             counted = partial(_count, service, name, status)
             watch("files", "Known files by state", counted, processor=name, status=status)
     service.instruments.watch_process()
+
+
+def _blind(observer: "Observer", source: str) -> float:
+    return float(source in observer.blind)
 
 
 def _depth(lane: "Lane") -> float:
@@ -49,3 +67,15 @@ def _oldest_s(lane: "Lane") -> float:
 
 def _count(service: "Service", processor: str, status: str) -> float:
     return float(sum(e.status == status for e in service.store.ledger.entries(processor)))
+
+
+def _size_bytes(db: Path) -> float:
+    size_bytes = 0
+    for file in (db, db.with_name(f"{db.name}.wal")):
+        with suppress(FileNotFoundError):  # The log goes whenever the database is checkpointed.
+            size_bytes += file.stat().st_size
+    return float(size_bytes)
+
+
+def _free_bytes(db: Path) -> float:
+    return float(shutil.disk_usage(db.absolute().parent).free)

@@ -11,7 +11,7 @@ from logging import Logger
 from typing import Any, NamedTuple
 
 from core.blocks import BLOCK_BYTES, BlockDigester, block_span, digest, digest_at
-from core.errors import PermanentError
+from core.errors import PermanentError, TransientError
 from core.keys import SessionKey
 from core.ledger import LedgerEntry
 from core.lines import Fault, Line, complete_length, read_lines, whole_records
@@ -107,7 +107,11 @@ class LineReading:
         """A line too long to hold: digested piece by piece, then listed."""
         end = span.offset + span.oversize_bytes
         for at in range(span.offset, end, self._limits.chunk_bytes):
-            self._digester.extend(self._file.read(at, min(self._limits.chunk_bytes, end - at)))
+            piece = self._file.read(at, min(self._limits.chunk_bytes, end - at))
+            # The digest must not vouch for lines that have taken its place since it was measured.
+            if 0 <= piece.find(b"\n") != end - at - 1:
+                raise TransientError("the file was rewritten while it was read", reason="replaced")
+            self._digester.extend(piece)
         self._offset = end
         detail = f"over line_max_bytes ({self._limits.line_max_bytes})"
         fault = Fault(span.offset, span.oversize_bytes - 1, "line_too_long", detail, kept=False)

@@ -13,7 +13,7 @@ from service.settings import LIMIT_RULES, RULES, TOP_RULES, Settings, value_of
 
 LIVE = frozenset(
     {
-        "sweep_s", "drain_s", "log_format", "log_level",
+        "sweep_s", "poll_s", "drain_s", "log_format", "log_level",
         "chunk_bytes", "line_max_bytes", "document_max_bytes", "session_max_bytes",
         "tail_quiet_s", "stat_trust_s", "proof_max_s",
         "attempts_max", "retry_first_s", "retry_max_s", "sql_s", "sql_rows_max",

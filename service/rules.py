@@ -37,6 +37,16 @@ def seconds(low: float, high: float, about: str = "") -> Rule:
     return Rule(read, f"seconds from {low:g} to {high:g}", about)
 
 
+def flag(about: str = "") -> Rule:
+    def read(value: Any) -> bool:
+        word = str(value).lower() if isinstance(value, str | bool) else ""
+        if word not in ("true", "false"):
+            raise ValueError
+        return word == "true"
+
+    return Rule(read, "true or false", about)
+
+
 def choice(*words: str, about: str = "") -> Rule:
     def read(value: Any) -> str:
         if value not in words:

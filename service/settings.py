@@ -18,7 +18,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 from core.errors import ConfigurationError
 from service import settings_file
 from service.limits import Limits
-from service.rules import Rule, choice, integer, names, path, patterns, seconds, text
+from service.rules import Rule, choice, flag, integer, names, path, patterns, seconds, text
 from service.settings_file import Given
 
 PREFIX = "SESSIONWATCH_"
@@ -61,7 +61,8 @@ class Settings:
     observer: Annotated[
         str, choice("auto", "inotify", "polling", about="how changes are noticed")
     ] = "auto"
-    poll_s: Annotated[float, seconds(0.1, 3600, "how often a polling observer looks")] = 1.0
+    poll_s: Annotated[float, seconds(0.1, 3600, "between looks where no event comes")] = 1.0
+    canary: Annotated[bool, flag("a hidden file in each root proves that events come")] = True
     memory_limit: Annotated[str, text(_SIZE, 'a size such as "512MB"', "of DuckDB")] = "512MB"
     log_format: Annotated[str, choice("human", "json", about="of the lines on standard error")] = (
         "human"

@@ -22,10 +22,11 @@ from service import gauges, logs, overview
 from service.backfill import Pool
 from service.client import socket_path
 from service.clock import SystemClock
-from service.engine import Engine, outdate
+from service.engine import Engine, Swept, outdate
 from service.lanes import LaneThreads
 from service.reload import attempt
 from service.settings import Settings
+from service.sweeping import Sweeping
 from service.timer import Timer
 from service.wiring import build_engine, open_store, sources_of
 from state.queries import Queries
@@ -36,10 +37,6 @@ from watcher.source import Observer
 
 log = logging.getLogger("sessionwatch.service")
 
-SWEEP_SHARE = 200
-"""A sweep that takes n seconds is not repeated within 200 n: at most half a percent of a core."""
-HURRY_SHARE = 10
-"""Sweeps that the watcher asks for take at most a tenth of a core, however often it asks."""
 CHECK_S = 1.0
 COLLECT_S = 5.0
 REST_S = 30.0
@@ -54,8 +51,6 @@ class Service:
         self._clock = SystemClock()
         self._stopping = threading.Event()
         self._reload_wanted = False
-        self._swept: dict[str, bool] = {}
-        self._swept_at_s = self._sweep_took_s = 0.0
         self._collecting: Future[Receipt] | None = None
         self.instruments = Instruments()
         self.store: Store = open_store(settings, registry)
@@ -83,12 +78,15 @@ class Service:
         self.lanes = LaneThreads(self.engine, settings.workers)
         self.observer = Observer(
             disk, touch=self._event, sweep_wanted=self._sweep_wanted,
-            observer=settings.observer, poll_s=settings.poll_s,  # type: ignore[arg-type]
+            observer=settings.observer, with_canary=settings.canary,  # type: ignore[arg-type]
+            instruments=self.instruments, notes_max=limits.notes_max,
         )  # fmt: skip
+        self.sweeping = Sweeping(self.engine, self._clock, self._on_swept)
         self.timer = Timer(
             {
-                "sweep": self._sweep_all,
+                "sweep": lambda: self.sweeping.all(self.settings.sweep_s),
                 "check": self._check,
+                "poll": self._poll,
                 "collect": self._collect,
                 "rest": self._rest,
             },
@@ -164,6 +162,7 @@ class Service:
             "writer": self.writer.alive,
             "workers": self.lanes.alive,
             "timer": self.timer.alive,
+            "watcher": self.observer.alive(),
             "http": self.server.alive,
         }
         return [name for name, alive in parts.items() if not alive]
@@ -172,13 +171,7 @@ class Service:
 
     def readiness(self) -> list[str]:
         reasons = [f"{name} is not running" for name in self.dead()]
-        reasons += [f"{name} is not watched: {why}" for name, why in self.observer.blind.items()]
-        for source in self.engine.sources:
-            if source not in self._swept:
-                reasons.append(f"{source} has not been swept yet")
-            elif not self._swept[source]:
-                reasons.append(f"{source} could not be listed")
-        return reasons
+        return reasons + self.observer.complaints() + self.sweeping.complaints()
 
     def status(self) -> dict[str, Any]:
         queues = {
@@ -218,25 +211,14 @@ class Service:
 
     def _sweep_wanted(self, reason: str) -> None:
         log.info("sweep_wanted", extra={"reason": reason})
-        rested_s = self._clock.monotonic_s() - self._swept_at_s
-        self.timer.hurry("sweep", max(0.0, HURRY_SHARE * self._sweep_took_s - rested_s))
+        self.timer.hurry("sweep", self.sweeping.hurry_s())
 
-    def _sweep_all(self) -> float:
-        started_s = self._clock.monotonic_s()
-        for source in self.engine.sources:
-            try:
-                swept = self.engine.sweep(source)
-            except OSError as error:
-                self._swept[source] = False
-                log.warning("sweep_failed", extra={"source": source, "reason": error.strerror})
-                continue
-            self._swept[source] = True
-            log.debug(
-                "swept", extra={"source": source, "files": swept.files, "found": swept.touched}
-            )
-        self._swept_at_s = self._clock.monotonic_s()
-        self._sweep_took_s = self._swept_at_s - started_s
-        return max(self.settings.sweep_s, SWEEP_SHARE * self._sweep_took_s)
+    def _on_swept(self, swept: Swept) -> None:
+        self.observer.swept(swept.source, swept.folders)
+
+    def _poll(self) -> float:
+        """Sweep what no event speaks for: shared file systems, and whatever is not watched now."""
+        return self.sweeping.poll(self.observer.unheard, self.settings.poll_s)
 
     def _check(self) -> float:
         self.observer.check()

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from core import outcome, plan
 from core.blocks import BlockDigester
-from core.errors import SessionwatchError, TransientError
+from core.errors import SessionwatchError, TransientError, with_reason
 from core.keys import SessionKey
 from core.ledger import FileStat, LedgerEntry
 from core.rows import Abandon, Chunk, Command, Commit, Receipt
@@ -244,7 +244,7 @@ class Worker:
         entry = world.ledger.get(processor.name, key)
         noted = plan.after_failure(
             entry or LedgerEntry(processor.name, key, committed_at_us=world.clock.now_us()),
-            _with_reason(error),
+            with_reason(error),
             self._stat(key),
             processor_version=processor.version,
             now_us=world.clock.now_us(),
@@ -275,6 +275,7 @@ class Worker:
     ) -> "Future[Receipt]":
         self._count_step(step)
         future = self._world.submit(Commit(before, after, step.rows))
+        future.add_done_callback(lambda done: self._note(after.key, done))
         if before is not None and before.generation == after.generation:
             future.add_done_callback(lambda done: self._observe_lag(done, file.stat))
         return future
@@ -288,10 +289,8 @@ class Worker:
         self, key: SessionKey, future: "Future[Receipt]", done: Callable[[], None]
     ) -> None:
         """Called by the writer's thread, so it may only note and touch, never submit."""
-        error = future.exception()
-        if isinstance(error, Exception):
-            if not (isinstance(error, TransientError) and error.reason == "stopping"):
-                self._failed[key] = error
+        if future.exception():
+            if self._note(key, future):
                 self._touch(key, 0.0)
         elif future.result().fenced:
             self._world.instruments.fenced.labels(self._processor.name).inc()
@@ -299,6 +298,15 @@ class Worker:
         else:
             self._count("committed")
         done()
+
+    def _note(self, key: SessionKey, future: "Future[Receipt]") -> bool:
+        """Keep why a step failed: those behind it are fenced, and the last alone is answered."""
+        error = future.exception()
+        stopping = isinstance(error, TransientError) and error.reason == "stopping"
+        if not isinstance(error, Exception) or stopping:
+            return False
+        self._failed[key] = error
+        return True
 
     def _count(self, outcome: str) -> None:
         self._world.instruments.runs.labels(self._processor.name, outcome).inc()
@@ -310,11 +318,3 @@ class Worker:
         instruments.rows.labels(name).inc(sum(len(rows) for rows in step.rows.values()))
         for reason in step.faults:
             instruments.quarantined.labels(name, reason).inc()
-
-
-def _with_reason(error: Exception) -> Exception:
-    """Foreign errors get the short word that operators count by."""
-    if isinstance(error, SessionwatchError):
-        return error
-    reason = "unreadable" if isinstance(error, OSError) else "processor_error"
-    return TransientError(f"{type(error).__name__}: {error}"[:500], reason=reason)

@@ -41,9 +41,20 @@ from state.migrations import Migration, released
 WAL_BYTES_MAX = 256 << 20
 SPILL_BYTES_MAX = 4 << 30
 """What one statement may write beside the database before it fails instead of filling the disk."""
-_LEDGER_TYPES = tuple(ledger.COLUMNS.values())
-_QUARANTINE_TYPES = ("BIGINT", "VARCHAR", "VARCHAR", "BOOLEAN")
-_FILE_TYPES = ("INTEGER", "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "BIGINT")
+_QUARANTINE_COLUMNS = {
+    "length_bytes": "BIGINT",
+    "reason": "VARCHAR",
+    "detail": "VARCHAR",
+    "kept": "BOOLEAN",
+}
+_FILE_COLUMNS = {
+    "file_id": "INTEGER",
+    "source": "VARCHAR",
+    "path": "VARCHAR",
+    "user": "VARCHAR",
+    "session": "VARCHAR",
+    "first_seen_us": "BIGINT",
+}
 _TRANSIENT = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InterruptException)
 
 
@@ -80,15 +91,16 @@ class Store:
         self._user = user
         self._cursor_lock = threading.Lock()
         self.schema_version = schema.migrate(db, released() if migrations is None else migrations)
-        self._types: dict[str, tuple[str, ...]] = {QUARANTINE: _QUARANTINE_TYPES}
+        self._columns: dict[str, Mapping[str, str]] = {QUARANTINE: _QUARANTINE_COLUMNS}
         for processor in processors:
             schema.declare(db, processor.name, processor.tables)
             for table, row_type in processor.tables.items():
-                self._types[table] = tuple(column.sql_type for column in columns(row_type))
+                self._columns[table] = {c.name: c.sql_type for c in columns(row_type)}
         self.ledger = LedgerMirror()
         self._file_ids = ledger.load(db, self.ledger)
         self._tables = schema.data_tables(db)
         self._building: set[int] = set()
+        self._spoiled: dict[int, SessionwatchError] = {}
         self._garbage = self._stored_generations() - self.ledger.generations()
         newest = max(self._garbage | self.ledger.generations(), default=0)
         self._generations = itertools.count(newest + 1)
@@ -138,10 +150,10 @@ class Store:
             return self._apply(commands)
         except duckdb.FatalException:
             raise
-        except duckdb.Error as error:
+        except (duckdb.Error, PermanentError) as error:
             self._rollback()
             if len(commands) == 1:
-                return [_translated(error)]
+                return [self._refuse(commands[0], _translated(error))]
         return [answer for command in commands for answer in self.apply([command])]
 
     def checkpoint(self) -> None:
@@ -156,13 +168,19 @@ class Store:
         self.checkpoint()
         self._db.close()
 
+    def _refuse(self, command: Command, error: SessionwatchError) -> SessionwatchError:
+        """A generation that lacks a chunk must never become live: its commit fails likewise."""
+        if isinstance(command, Chunk):
+            self._spoiled[command.generation] = error
+        return error
+
     def _apply(self, commands: Sequence[Command]) -> list[Receipt | Exception]:
         group = _Group()
         for command in commands:
             group.receipts.append(self._gather(command, group))
         self._db.execute("BEGIN")
         for table, sets in group.rows.items():
-            insert_sets(self._db, table, self._types[table], sets)
+            insert_sets(self._db, table, self._columns[table], sets)
         new_files = self._write_entries(group.entries)
         collected = self._collect(commands)
         self._db.execute("COMMIT")
@@ -172,24 +190,32 @@ class Store:
         live = {entry.generation for entry in group.entries.values()}
         self._garbage = (self._garbage | group.garbage) - collected - live
         self._building = (self._building | group.building) - live - group.garbage
+        for generation in group.garbage & self._spoiled.keys():
+            del self._spoiled[generation]
         return group.receipts
 
-    def _gather(self, command: Command, group: _Group) -> Receipt:
+    def _gather(self, command: Command, group: _Group) -> Receipt | Exception:
         match command:
             case Commit():
                 return self._gather_commit(command, group)
+            case Chunk(generation) if generation in self._spoiled:
+                return self._spoiled[generation]
             case Chunk(generation, rows):
                 group.building.add(generation)
                 return Receipt(rows_written=_gather_rows(generation, rows, group))
             case Abandon(generation):
                 # What is live already stays: only rows that nobody sees are given up.
-                group.garbage.update({generation} & (self._building | group.building))
+                unseen = self._building | group.building | self._spoiled.keys()
+                group.garbage.update({generation} & unseen)
                 return Receipt()
             case Collect():
                 return Receipt()
 
-    def _gather_commit(self, commit: Commit, group: _Group) -> Receipt:
+    def _gather_commit(self, commit: Commit, group: _Group) -> Receipt | Exception:
         after = commit.after
+        if after.generation in self._spoiled:
+            group.garbage.add(after.generation)
+            return self._spoiled[after.generation]
         place = (after.processor, after.key)
         current = group.entries.get(place) or self.ledger.get(*place)
         if current != commit.before:
@@ -215,7 +241,7 @@ class Store:
             )
         rows = [ledger.row_of(entry, file_ids[entry.key]) for entry in entries.values()]
         if rows:
-            insert(self._db, "ledger", _LEDGER_TYPES, rows)
+            insert(self._db, "ledger", ledger.COLUMNS, rows)
         return new_files
 
     def _write_files(self, entries: Iterable[LedgerEntry]) -> dict[SessionKey, int]:
@@ -230,7 +256,7 @@ class Store:
             seen = (self._user(key), session_of(key.path), entry.committed_at_us)
             rows.append((new[key], *key, *seen))
         if rows:
-            insert(self._db, "files", _FILE_TYPES, rows)
+            insert(self._db, "files", _FILE_COLUMNS, rows)
         return new
 
     def _collect(self, commands: Sequence[Command]) -> set[int]:
@@ -267,8 +293,10 @@ def _gather_rows(generation: int, rows: Mapping[str, RowSet], group: _Group) -> 
     return written
 
 
-def _translated(error: duckdb.Error) -> SessionwatchError:
+def _translated(error: duckdb.Error | SessionwatchError) -> SessionwatchError:
     """What a failed write means to the worker whose rows these were."""
+    if isinstance(error, SessionwatchError):
+        return error
     # The engine's own words may quote a value; only the error's class is safe to keep.
     text = f"the database refused the rows: {type(error).__name__}"
     if isinstance(error, _TRANSIENT):

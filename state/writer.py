@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Protocol
 
 from core.errors import TransientError
@@ -48,8 +49,8 @@ class Writer:
         self._group_commits_max = group_commits_max
         self._group_rows_max = group_rows_max
         self._inbox: queue.Queue[tuple[Command, Future[Receipt]] | None] = queue.Queue(inbox_max)
-        self._accepting = threading.Lock()
         self._stopped = False
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def __repr__(self) -> str:
@@ -70,31 +71,30 @@ class Writer:
     def submit(self, command: Command) -> Future[Receipt]:
         """Queue a command; blocks while the inbox is full. The future fails if the writer stops."""
         future: Future[Receipt] = Future()
-        with self._accepting:
-            if self._stopped:
-                future.set_exception(_stopped())
-            else:
-                self._put(command, future)
+        if self._stopped or not self._put((command, future)):
+            future.set_exception(_stopped())
+        elif self._ended:
+            self._fail_waiting()  # Its last look at the inbox may have been before our command.
         return future
 
     def stop(self, timeout_s: float) -> bool:
         """Write what was submitted, then end. False if that took longer than `timeout_s`."""
-        with self._accepting:
-            if not self._stopped:
-                self._stopped = True
-                self._inbox.put(None)
-        self._thread.join(timeout_s)
+        self._stopped = True
+        deadline_s = self._clock() + timeout_s
+        with suppress(queue.Full):  # A transaction without end; the thread dies with the process.
+            self._inbox.put(None, timeout=timeout_s)
+        self._thread.join(max(0.0, deadline_s - self._clock()))
         return not self._thread.is_alive()
 
-    def _put(self, command: Command, future: Future[Receipt]) -> None:
-        while True:
+    def _put(self, item: tuple[Command, Future[Receipt]]) -> bool:
+        """Wait for room. False if the writer ended meanwhile."""
+        while not self._ended:
             try:
-                self._inbox.put((command, future), timeout=1.0)
+                self._inbox.put(item, timeout=1.0)
             except queue.Full:
-                if self.alive:
-                    continue
-                future.set_exception(_stopped())
-            return
+                continue
+            return True
+        return False
 
     def _run(self) -> None:
         group: list[tuple[Command, Future[Receipt]]] = []
@@ -105,8 +105,11 @@ class Writer:
                 if not more:
                     return
         finally:
-            self._stopped = True
-            self._fail_waiting(group)
+            self._stopped = self._ended = True
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(_stopped())
+            self._fail_waiting()
 
     def _take(self) -> tuple[list[tuple[Command, Future[Receipt]]], bool]:
         """Wait for one command, then take whatever else is there, within the limits.
@@ -143,10 +146,8 @@ class Writer:
             else:
                 future.set_exception(answer)
 
-    def _fail_waiting(self, group: Sequence[tuple[Command, Future[Receipt]]]) -> None:
-        for _, future in group:
-            if not future.done():
-                future.set_exception(_stopped())
+    def _fail_waiting(self) -> None:
+        """Called by whoever comes last, the thread or a submitter: a command is taken only once."""
         while True:
             try:
                 item = self._inbox.get_nowait()

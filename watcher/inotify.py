@@ -108,10 +108,10 @@ class InotifyObserver(BaseObserver):
 
 
 def has_room(folder: Path) -> bool:
-    """Could one more folder be watched now?"""
+    """Could one more folder be watched now? True as well where that cannot be tried."""
     fd = inotify_init()
     if fd == -1:
-        return False
+        return True
     try:
         return inotify_add_watch(fd, os.fsencode(folder), InotifyConstants.IN_DELETE_SELF) != -1
     finally:

@@ -2,8 +2,8 @@
 module that knows watchdog.
 
 The rules: what an event says beyond its paths is ignored, because its type and order cannot be
-relied on. A handler only takes notes and cannot fail. A watch is never repaired: it tells its
-`fault` and is replaced.
+relied on. A handler only takes notes and cannot fail. A watch is never repaired: it tells the
+`facts`, `watcher.sight` judges them, and it is replaced.
 """
 
 import errno
@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -32,17 +32,16 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer as NativeObserver
 from watchdog.observers.api import BaseObserver
-from watchdog.observers.polling import PollingObserverVFS
 
+from watcher.canary import EVERY_S, Canary
 from watcher.disk import Source
 from watcher.notes import Notes
+from watcher.sight import Facts
 
 if TYPE_CHECKING:
     from watcher.inotify import Reader
 
 log = logging.getLogger("sessionwatch.watcher")
-
-Kind = Literal["auto", "inotify", "polling"]
 
 # Without a filter watchdog also reports what readers do, its own and ours, and never gets done.
 EVENTS: list[type[FileSystemEvent]] = [
@@ -56,22 +55,22 @@ EVENTS: list[type[FileSystemEvent]] = [
     DirMovedEvent,
     DirDeletedEvent,
 ]
-RENEWAL_GAP_S = 30.0
-"""A watch that is damaged again and again is renewed no more often than this."""
 
 
 class RootWatch(FileSystemEventHandler):
     """One root, watched by a watchdog observer of its own. Raises `OSError` if it cannot be."""
 
-    def __init__(self, source: Source, notes: Notes, kind: Kind, poll_s: float) -> None:
+    def __init__(self, source: Source, notes: Notes, canary: Canary | None = None) -> None:
+        self.canary = canary
+        self.started_s = time.monotonic()
         self._source = source
         self._notes = notes
         self._identity = _identity(source.root)
-        self._started_s = time.monotonic()
+        self._folders_missing = (0, 0)
         # The real path, because a link would be watched itself, not the folder it leads to.
         real = os.path.realpath(source.root)
         self._prefix = os.path.join(real, "")
-        self._observer = _new_observer(kind, poll_s, notes.fault)
+        self._observer = _new_observer(notes.fault)
         self._observer.name = f"watcher-{source.name}"
         try:
             self._observer.start()
@@ -79,6 +78,7 @@ class RootWatch(FileSystemEventHandler):
         except BaseException:
             self.stop(1.0)
             raise
+        self.took_s = time.monotonic() - self.started_s
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Note the paths of an event. An exception would end watchdog's thread, so none passes."""
@@ -103,18 +103,45 @@ class RootWatch(FileSystemEventHandler):
             threads.append(self._reader)
         return all(thread.is_alive() or not thread.should_keep_running() for thread in threads)
 
-    def fault(self) -> str:
-        """Why it must be renewed, if it must. A removed root also ends its emitter: a new folder
+    def facts(self, now_s: float) -> Facts:
+        """What `watcher.sight.fault` judges. A removed root also ends its emitter: a new folder
         may well get the inode of the old one."""
         try:
-            identity = _identity(self._source.root)
+            there, identity = True, _identity(self._source.root)
         except OSError:
-            return "root_missing"
-        emitters = tuple(self._observer.emitters)
-        if identity != self._identity or not all(e.should_keep_running() for e in emitters):
-            return "root_replaced"
-        rested = time.monotonic() - self._started_s >= RENEWAL_GAP_S
-        return self._reader.damage if self._reader and rested else ""
+            there, identity = False, self._identity
+        emitting = all(e.should_keep_running() for e in tuple(self._observer.emitters))
+        return Facts(
+            root_there=there,
+            root_same=emitting and identity == self._identity,
+            threads_alive=self.alive(),
+            canary_late=self.canary is not None and self.canary.waits_s(now_s) >= EVERY_S,
+            damage=self._reader.damage if self._reader else "",
+            limit_reached=self._reader is not None and self._reader.limit_reached,
+            folders_missing=self._folders_missing,
+        )
+
+    def proved_s(self, now_s: float) -> float | None:
+        """When it was last known to work; None if its canary has not come back yet."""
+        if self.canary is None or self.canary.refused:
+            return now_s
+        return self.canary.seen_s
+
+    def compare(self, folders_wanted: int) -> bool:
+        """A walk saw so many folders; are fewer watched?"""
+        if self._reader is None:
+            return False
+        missing = folders_wanted - self._reader.watch_count
+        self._folders_missing = (self._folders_missing[1], missing)
+        return missing > 0
+
+    def has_room(self) -> bool:
+        """Could one more folder be watched now?"""
+        if self._reader is None:
+            return True
+        from watcher.inotify import has_room
+
+        return has_room(self._source.root)
 
     @property
     def refused_count(self) -> int:
@@ -140,10 +167,7 @@ class RootWatch(FileSystemEventHandler):
             self._notes.fault("stop_error")
 
 
-def _new_observer(kind: Kind, poll_s: float, on_fault: Callable[[str], None]) -> BaseObserver:
-    if kind == "polling":
-        # With lstat, because polling walks the tree and would follow links out of it.
-        return PollingObserverVFS(os.lstat, os.scandir, polling_interval=poll_s)
+def _new_observer(on_fault: Callable[[str], None]) -> BaseObserver:
     if sys.platform == "linux":
         from watcher.inotify import InotifyObserver
 

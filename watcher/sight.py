@@ -6,7 +6,8 @@ blindness is told too long, never too short.
 """
 
 import errno
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -14,8 +15,6 @@ RENEWAL_GAP_S = 30.0
 """A watch that is damaged again and again is made anew no more often than this."""
 RENEWAL_SHARE = 100
 """Nor does making it take more than a hundredth of a core."""
-LEFT_BEHIND = 100
-"""Watches more than folders that are borne: folders may just have been made."""
 
 REMEDIES: Mapping[str, str] = {
     "not_started": "it is being started",
@@ -30,24 +29,23 @@ REMEDIES: Mapping[str, str] = {
     " fs.inotify.max_queued_events",
     "reader_error": "nothing: it is watched anew; if this repeats, report it",
     "watches_missing": "nothing: it is watched anew",
-    "watches_left_behind": "nothing: it is watched anew",
 }
 """Every reason there is, and what a person can do."""
 
-NEEDS_A_PERSON = frozenset({"root_missing", "watch_limit", "instance_limit", "watch_refused"})
+_NEEDS_A_PERSON = frozenset({"root_missing", "watch_limit", "instance_limit", "watch_refused"})
 _AT_ONCE = frozenset({"root_missing", "root_replaced"})
-_HARMLESS = frozenset({"watches_left_behind"})
 _LIMITS = {
     "watch_limit": ("fs.inotify.max_user_watches", "user.max_inotify_watches"),
     "instance_limit": ("fs.inotify.max_user_instances", "user.max_inotify_instances"),
 }
+LIMIT_NAMES = tuple(name for names in _LIMITS.values() for name in names)
 _ENOUGH = {"watch_limit": 1 << 19, "instance_limit": 1 << 10}
 _ALSO = {"watch_limit": "", "instance_limit": " or ulimit -n,"}
 
 
 class Facts(NamedTuple):
-    """What a check saw of one root and its watch. Folders: wanted by a walk against held by the
-    kernel, by how many they differ in the last two looks."""
+    """What a check saw of one root and its watch. `folders_missing`: by how many the folders that
+    a walk saw exceeded the kernel's watches, at the last two looks."""
 
     root_there: bool = True
     root_same: bool = True
@@ -55,7 +53,6 @@ class Facts(NamedTuple):
     canary_late: bool = False
     damage: str = ""
     limit_reached: bool = False
-    folders_wanted: int = 0
     folders_missing: tuple[int, int] = (0, 0)
 
 
@@ -68,7 +65,7 @@ class Sight:
 
     @property
     def blind(self) -> bool:
-        return bool(self.why) and self.why not in _HARMLESS
+        return bool(self.why)
 
     def blind_s(self, now_s: float) -> float:
         """For how long it has been blind; 0 if it is not."""
@@ -79,8 +76,8 @@ class News(NamedTuple):
     """A log line."""
 
     event: str
+    level: int
     values: Mapping[str, object]
-    needs_a_person: bool = False
 
 
 def fault(facts: Facts) -> str:
@@ -94,7 +91,6 @@ def fault(facts: Facts) -> str:
         (facts.canary_late, "canary_late"),
         # A single look may fall between the making of a folder and its watch.
         (min(facts.folders_missing) > 0, "watches_missing"),
-        (_left_behind(facts) > LEFT_BEHIND, "watches_left_behind"),
     )
     return next((word for is_so, word in found if is_so), "")
 
@@ -121,12 +117,12 @@ def looked(before: Sight, why: str, *, proved_s: float | None) -> Sight:
 def news(before: Sight, after: Sight, now_s: float, limits: Mapping[str, int]) -> News | None:
     """What to say about the difference, if anything."""
     if after.blind and after.why != before.why:
+        level = logging.ERROR if after.why in _NEEDS_A_PERSON else logging.WARNING
         values = {"reason": after.why, "hint": remedy(after.why, limits)}
-        return News("watch_blind", values, after.why in NEEDS_A_PERSON)
+        return News("watch_blind", level, values)
     if before.blind and not after.blind:
-        return News(
-            "watch_restored", {"reason": before.why, "seconds": round(before.blind_s(now_s), 3)}
-        )
+        seconds = round(before.blind_s(now_s), 3)
+        return News("watch_restored", logging.INFO, {"reason": before.why, "seconds": seconds})
     return None
 
 
@@ -147,11 +143,6 @@ def renewal_s(why: str, *, started_s: float, took_s: float) -> float:
     return started_s + max(RENEWAL_GAP_S, RENEWAL_SHARE * took_s)
 
 
-def blind_seconds(sights: Mapping[str, Sight], now_s: float) -> float:
+def blind_seconds(sights: Iterable[Sight], now_s: float) -> float:
     """Since the first source that is blind became so; 0 if none is."""
-    return max((sight.blind_s(now_s) for sight in sights.values()), default=0.0)
-
-
-def _left_behind(facts: Facts) -> float:
-    """Watches on folders that were moved away, beyond a tenth of those wanted."""
-    return -max(facts.folders_missing) - facts.folders_wanted / 10
+    return max((sight.blind_s(now_s) for sight in sights), default=0.0)

@@ -2,7 +2,8 @@
 
 The rules: watches only take notes, and one thread of ours (`watcher-notes`) does everything else.
 Whatever goes wrong with a watch has one remedy, in `check`: a new one, then a sweep. What cannot
-be named file by file is a wish for a sweep, never silence.
+be named file by file is a wish for a sweep, never silence; and sources that events do not speak
+for are `unheard`, to be swept again and again.
 """
 
 import logging
@@ -13,9 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 from core.errors import ConfigurationError
 from core.keys import SessionKey
+from metrics.instruments import Instruments
+from watcher import canary, sight
 from watcher.disk import Disk, Source
+from watcher.lookout import Kind, Lookout
 from watcher.notes import NOTES_MAX, Batch, Notes
-from watcher.rootwatch import Kind, RootWatch
 
 log = logging.getLogger("sessionwatch.watcher")
 
@@ -23,8 +26,8 @@ log = logging.getLogger("sessionwatch.watcher")
 class Observer:
     """Calls `touch(key)` for what changed, `sweep_wanted(reason)` for what it cannot name.
 
-    Both are called by the notes thread or by `check`, and should only take note themselves.
-    `blind` names the sources that are not watched, and why.
+    Both are called by the notes thread or by `check` and `swept`, and should only take note
+    themselves.
     """
 
     def __init__(
@@ -34,66 +37,103 @@ class Observer:
         touch: Callable[[SessionKey], None],
         sweep_wanted: Callable[[str], None],
         observer: Kind = "auto",
+        with_canary: bool = True,
+        instruments: Instruments | None = None,
         root_retry_s: float = 1.0,
-        poll_s: float = 1.0,
         notes_max: int = NOTES_MAX,
     ) -> None:
         if observer == "inotify" and sys.platform != "linux":
             raise ConfigurationError("inotify exists on Linux only", hint='observer = "auto"')
-        self.blind = {source.name: "not_started" for source in disk.sources}
-        self.renewed_count = 0
         self._disk = disk
         self._touch = touch
         self._sweep_wanted = sweep_wanted
-        self._kind: Kind = observer
-        self._root_retry_s = root_retry_s
-        self._poll_s = poll_s
         self._notes = Notes(notes_max)
         self._lock = threading.Lock()
-        self._watches: dict[str, RootWatch] = {}
-        self._try_again_s: dict[str, float] = {}
         self._stopped = False
+        known = instruments or Instruments()
+
+        def lookout(source: Source) -> Lookout:
+            # What a processor takes for a session cannot be a canary.
+            may_write = with_canary and disk.key_below(source.name, canary.NAME) is None
+            return Lookout(
+                source, self._notes, kind=observer, with_canary=may_write,
+                sweep_wanted=sweep_wanted, instruments=known, retry_s=root_retry_s,
+            )  # fmt: skip
+
+        self._lookouts = {source.name: lookout(source) for source in disk.sources}
         self._thread = threading.Thread(target=self._run, name="watcher-notes", daemon=True)
 
     def start(self) -> None:
         """Watch every root that is there; `check` will find the others when they come."""
         self._thread.start()
         with self._lock:
-            for source in self._disk.sources:
-                self._watch(source)
+            for lookout in self._lookouts.values():
+                lookout.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Stop watching. Notes not yet looked at are dropped."""
         deadline_s = time.monotonic() + timeout_s
         with self._lock:
             self._stopped = True
-            watches, self._watches = list(self._watches.values()), {}
-        for watch in watches:
-            watch.stop(deadline_s - time.monotonic())
+            for lookout in self._lookouts.values():
+                lookout.stop(deadline_s - time.monotonic())
         self._notes.close()
         if self._thread.ident is not None:
             self._thread.join(max(0.0, deadline_s - time.monotonic()))
 
     def check(self) -> None:
-        """Look after the watches, every second or so: roots that came, went or were replaced."""
+        """Look after the watches, every second or so: judge each, make anew what is damaged."""
         with self._lock:
-            for source in () if self._stopped else self._disk.sources:
-                self._check(source)
+            for lookout in () if self._stopped else self._lookouts.values():
+                lookout.check()
+
+    def swept(self, source: str, folders_count: int) -> None:
+        """A walk of a source saw so many folders: does the kernel watch as many?"""
+        with self._lock:
+            if not self._stopped:
+                self._lookouts[source].swept(folders_count)
 
     def alive(self) -> bool:
-        """Is every thread alive that should be? A missing root is no dead thread (see `blind`)."""
-        watches = list(self._watches.values())
-        return self._thread.is_alive() and all(watch.alive() for watch in watches)
+        """Does the notes thread live? (A watch with a dead thread is blind, and made anew.)"""
+        return self._thread.is_alive()
+
+    @property
+    def blind(self) -> Mapping[str, str]:
+        """The sources that are not watched as a whole, and why: a word of `sight.REMEDIES`."""
+        return {name: one.sight.why for name, one in self._lookouts.items() if one.sight.blind}
+
+    @property
+    def unheard(self) -> list[str]:
+        """The sources that events do not speak for, as a whole or at all."""
+        return [name for name, lookout in self._lookouts.items() if lookout.unheard]
+
+    def complaints(self) -> list[str]:
+        """For people: which sources are blind, why, and what to do."""
+        return [f"{name} is not watched: {self._lookouts[name].complaint()}" for name in self.blind]
+
+    def blind_seconds(self) -> float:
+        """Since the first source that is blind became so; 0 if none is."""
+        sights = [lookout.sight for lookout in self._lookouts.values()]
+        return sight.blind_seconds(sights, time.monotonic())
 
     @property
     def event_count(self) -> int:
-        """Paths that events have named so far."""
+        """Paths that events have named so far, canaries included."""
         return self._notes.seen_count
+
+    @property
+    def renewed_count(self) -> int:
+        """Watches that were made anew."""
+        return sum(lookout.renewed_count for lookout in self._lookouts.values())
 
     @property
     def fault_counts(self) -> Mapping[str, int]:
         """What went wrong so far, by kind: `overflow`, `reader_error`, `too_many_changes` …"""
         return dict(self._notes.fault_counts)
+
+    def wanted_directories(self) -> int:
+        """How many folders the last walks of the watched sources saw."""
+        return sum(one.folders_wanted for one in self._lookouts.values() if not one.polled)
 
     def watched_directories(self) -> int:
         """How many folders the kernel watches for this process; 0 where it cannot be told."""
@@ -105,34 +145,8 @@ class Observer:
 
     def refused_directories(self) -> int:
         """How many folders could not be watched: a limit was reached, or they are unreadable."""
-        return sum(watch.refused_count for watch in list(self._watches.values()))
-
-    def _check(self, source: Source) -> None:
-        watch = self._watches.get(source.name)
-        fault = watch.fault() if watch else self.blind[source.name]
-        if not fault or time.monotonic() < self._try_again_s.get(source.name, 0.0):
-            return
-        if watch:
-            log.warning("watch_renewed", extra={"source": source.name, "reason": fault})
-            self.renewed_count += 1
-            # Out of the table first: while it stops, its threads must not be missed by `alive`.
-            del self._watches[source.name]
-            self.blind[source.name] = fault
-            watch.stop(self._root_retry_s)
-        if self._watch(source):
-            self._sweep_wanted(fault)
-
-    def _watch(self, source: Source) -> bool:
-        try:
-            watch = RootWatch(source, self._notes, self._kind, self._poll_s)
-        except (OSError, RuntimeError) as error:  # RuntimeError: no more threads.
-            missing = isinstance(error, FileNotFoundError | NotADirectoryError)
-            self.blind[source.name] = "root_missing" if missing else "watch_refused"
-            self._try_again_s[source.name] = time.monotonic() + self._root_retry_s
-            return False
-        self.blind.pop(source.name, None)
-        self._watches[source.name] = watch
-        return True
+        watches = [lookout.watch for lookout in self._lookouts.values()]
+        return sum(watch.refused_count for watch in watches if watch)
 
     def _run(self) -> None:
         while (batch := self._notes.take()) is not None:
@@ -149,6 +163,9 @@ class Observer:
             except Exception:  # Wanting another sweep for this would go round in circles.
                 log.exception("sweep_refused")
                 self._notes.count_fault("sweep_error")
+            for source, path in batch.files:
+                if path == canary.NAME:
+                    self._lookouts[source].heard()
 
     def _keys(self, batch: Batch) -> Iterator[SessionKey]:
         """The session files a batch speaks of: those noted, and all in folders noted.

@@ -28,9 +28,10 @@ def file_stat(found: os.stat_result) -> FileStat:
 class Walk(Iterator[Found]):
     """Iterate it once, then ask it what it could not see.
 
-    `unreadable` maps folders (escaped, below the root, with a `/` at the end) to the reason;
-    `links_out` lists linked folders that lead out of every root and hold sessions nobody reads.
-    Iterating raises `OSError` if the root (or the folder to start from) cannot be listed.
+    `folder_count` says how many folders were listed; `unreadable` maps the others (escaped, below
+    the root, with a `/` at the end) to the reason; `links_out` lists linked folders that lead out
+    of every root and hold sessions nobody reads. Iterating raises `OSError` if the root (or the
+    folder to start from) cannot be listed.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Walk(Iterator[Found]):
         self.unreadable: dict[str, str] = {}
         self.links_out: list[str] = []
         self.finished = False
+        self.folder_count = 0
         self._source = source
         self._root = os.path.join(root, below)
         self._below = f"{below}/" if below else ""
@@ -82,6 +84,7 @@ class Walk(Iterator[Found]):
         found: list[Found] = []
         try:
             with os.scandir(path) as entries:
+                self.folder_count += 1
                 for entry in entries:
                     try:
                         if entry.is_dir(follow_symlinks=False):

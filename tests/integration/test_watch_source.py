@@ -1,5 +1,6 @@
 import ctypes
 import errno
+import logging
 import os
 import shutil
 import sys
@@ -16,9 +17,12 @@ from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, WatchDe
 
 from core.errors import ConfigurationError
 from core.keys import SessionKey
+from metrics.instruments import Instruments
 from tests.tools.waiting import wait_for
-from watcher import rootwatch
+from watcher import canary, mounts, rootwatch, sight
 from watcher.disk import Disk, Source
+from watcher.lookout import Lookout
+from watcher.rootwatch import RootWatch
 from watcher.source import Observer
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
@@ -37,6 +41,19 @@ class Seen:
             sweep_wanted=self.sweeps.append,
             **options,
         )
+
+    @property
+    def lookout(self) -> Lookout:
+        return self.observer._lookouts["s"]
+
+    @property
+    def watch(self) -> RootWatch:
+        assert self.lookout.watch
+        return self.lookout.watch
+
+    @property
+    def reader(self) -> Any:
+        return self.watch._reader
 
     def forget(self) -> None:
         self.keys.clear()
@@ -83,12 +100,19 @@ def root(tmp_path) -> Path:
     return path
 
 
-@pytest.fixture(params=["auto", pytest.param("inotify", marks=linux), "polling"])
-def seen(request, root):
+@pytest.fixture
+def seen(root):
     (root / "ann/p").mkdir(parents=True)
     (root / "ann/p/old.jsonl").write_bytes(b"{}\n")
-    with watching(root, observer=request.param, poll_s=0.05) as one:
+    with watching(root) as one:
         yield one
+
+
+@pytest.fixture
+def unrested(monkeypatch) -> None:
+    """A damaged watch is made anew at once, however young it is."""
+    monkeypatch.setattr(sight, "RENEWAL_GAP_S", 0.0)
+    monkeypatch.setattr(sight, "RENEWAL_SHARE", 0)
 
 
 def append(path: Path, data: bytes = b"{}\n") -> None:
@@ -198,14 +222,14 @@ def test_a_link_out_of_the_root_is_touched_and_not_entered(seen, tmp_path):
 
 def test_a_root_that_comes_later_is_watched_from_then_on(seen, tmp_path):
     root = tmp_path / "later"
-    with watching(root, observer=seen.observer._kind, poll_s=0.05, root_retry_s=0.0) as late:
+    with watching(root, root_retry_s=0.0) as late:
         assert late.observer.blind == {"s": "root_missing"}
         assert late.observer.alive()
         assert late.checked() == []
         (root / "u").mkdir(parents=True)
 
         assert late.checked() == ["root_missing"]
-        assert late.observer.blind == {}
+        wait_for(lambda: late.checked() and not late.observer.blind)
         append(root / "u/a.jsonl")
         late.wait_for_keys("u/a.jsonl")
 
@@ -220,13 +244,13 @@ def test_a_root_removed_and_made_again_is_watched_again(seen):
         return "a.jsonl" in seen.keys
 
     wait_for(touched)
-    assert "root_replaced" in seen.sweeps or seen.observer._kind == "polling"
+    assert "root_replaced" in seen.sweeps
     assert seen.observer.renewed_count <= 1
     assert seen.observer.alive()
 
 
 def test_a_root_that_is_away_for_a_while_is_watched_again(seen, tmp_path):
-    seen.observer._root_retry_s = 0.0
+    seen.lookout._retry_s = 0.0
     seen.root.rename(tmp_path / "away")
     seen.observer.check()
     assert seen.observer.blind == {"s": "root_missing"}
@@ -331,7 +355,7 @@ def test_a_sweep_that_is_refused_is_not_asked_for_again(root):
 def test_an_event_that_cannot_be_noted_ends_no_thread(root):
     no_path: Any = None
     with watching(root) as seen:
-        watch = seen.observer._watches["s"]
+        watch = seen.watch
         watch.dispatch(FileModifiedEvent(no_path))
         seen.wait_for_sweep("handler_error")
         append(root / "a.jsonl")
@@ -352,20 +376,21 @@ def test_more_changes_than_can_be_noted_become_a_sweep(root):
 
 
 @linux
-def test_an_overflow_asks_for_a_sweep_and_later_for_a_new_watch(root, monkeypatch):
+def test_an_overflow_asks_for_a_sweep_and_later_for_a_new_watch(root, request):
     overflow = InotifyEvent(WatchDescriptor(-1), InotifyConstants.IN_Q_OVERFLOW, 0, b"")
     with watching(root) as seen:
-        first = seen.observer._watches["s"]
-        first._reader.handle_event(overflow)
+        first = seen.watch
+        seen.reader.handle_event(overflow)
         seen.wait_for_sweep("overflow")
         seen.forget()
 
         assert seen.checked() == []  # not at once: a loop of overflows must not become one of ours
         append(root / "a.jsonl")
         seen.wait_for_keys("a.jsonl")
-        monkeypatch.setattr(rootwatch, "RENEWAL_GAP_S", 0.0)
+        assert seen.observer.blind == {"s": "overflow"}
+        request.getfixturevalue("unrested")
         assert seen.checked() == ["overflow"]
-        assert seen.observer._watches["s"] is not first
+        assert seen.watch is not first
         append(root / "b.jsonl")
         seen.wait_for_keys("b.jsonl")
         assert seen.observer.fault_counts == {"overflow": 1}
@@ -377,7 +402,7 @@ def test_a_flood_of_events_is_survived(root):
     if queue_size > 1 << 16:
         pytest.skip("the event queue of this machine is too long to be flooded quickly")
     with watching(root) as seen:
-        reader, ready = seen.observer._watches["s"]._reader, threading.Event()
+        reader, ready = seen.reader, threading.Event()
         handle = reader.handle_event
         reader.handle_event = lambda event: ready.wait(30.0) and handle(event)
         for _ in range(queue_size // 2):
@@ -395,7 +420,7 @@ def test_a_flood_of_events_is_survived(root):
 @linux
 def test_an_error_while_reading_events_does_not_end_the_reading(root):
     with watching(root) as seen:
-        reader = seen.observer._watches["s"]._reader
+        reader = seen.reader
         reader.handle_event(None)
         seen.wait_for_sweep("reader_error")
         append(root / "a.jsonl")
@@ -405,15 +430,18 @@ def test_an_error_while_reading_events_does_not_end_the_reading(root):
 
 @linux
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_dead_reader_is_noticed(root):
+def test_a_dead_reader_is_replaced(root, unrested):
     with watching(root) as seen:
-        reader = seen.observer._watches["s"]._reader
-        assert seen.observer.alive()
+        reader = seen.reader
         reader.read_events = lambda: 1 / 0
         append(root / "a.jsonl")
         wait_for(lambda: not reader.is_alive())
 
-        assert not seen.observer.alive()
+        assert seen.checked() == ["thread_died"]
+        assert seen.observer.blind == {"s": "thread_died"}
+        append(root / "b.jsonl")
+        seen.wait_for_keys("b.jsonl")
+        wait_for(lambda: seen.checked() and not seen.observer.blind)
 
 
 @linux
@@ -445,6 +473,162 @@ def test_folders_that_cannot_be_watched_are_counted(root, monkeypatch):
         assert seen.observer.watched_directories() == 2
         append(root / "fine/a.jsonl")
         seen.wait_for_keys("fine/a.jsonl")
+        seen.observer.check()
+        assert seen.observer.blind == {"s": "watch_limit"}
+        assert seen.observer.unheard == ["s"]
+        assert "fs.inotify.max_user_watches" in seen.observer.complaints()[0]
+
+
+@linux
+def test_an_unreadable_folder_makes_nothing_blind(root, monkeypatch):
+    add_watch = inotify_c.inotify_add_watch
+
+    def refused(fd: int, path: bytes, mask: int) -> int:
+        ctypes.set_errno(errno.EACCES)
+        return -1 if path.endswith(b"shut") else add_watch(fd, path, mask)
+
+    (root / "shut").mkdir()
+    monkeypatch.setattr(inotify_c, "inotify_add_watch", refused)
+    with watching(root) as seen:
+        seen.observer.check()
+
+        assert seen.observer.refused_directories() == 1
+        assert seen.observer.blind == {}
+
+
+@linux
+def test_folders_without_a_watch_are_noticed_at_a_second_look(root, unrested):
+    (root / "a").mkdir()
+    with watching(root) as seen:
+        seen.observer.swept("s", 2)
+        seen.observer.check()
+        assert (seen.sweeps, seen.observer.blind) == ([], {})
+        seen.observer.swept("s", 3)
+        seen.observer.check()
+        assert (seen.sweeps, seen.observer.blind) == (["watches_missing"], {})
+        seen.observer.swept("s", 3)
+        seen.observer.check()
+
+        assert seen.observer.blind == {"s": "watches_missing"}
+        assert seen.observer.wanted_directories() == 3
+        wait_for(lambda: seen.checked() and not seen.observer.blind)
+
+
+def test_the_canary_comes_back_and_is_removed_at_the_end(root):
+    instruments = Instruments()
+    with watching(root, instruments=instruments) as seen:
+        wait_for(lambda: seen.watch.proved_s(time.monotonic()))
+        assert (root / canary.NAME).read_bytes().startswith(b"sessionwatch writes this file")
+        took_s = instruments.registry.get_sample_value("sessionwatch_canary_seconds_sum")
+        assert 0 < took_s < 5
+    assert list(root.iterdir()) == []
+
+
+def test_a_canary_that_does_not_come_back_makes_blind(root, unrested, monkeypatch):
+    with watching(root) as seen:
+        wait_for(lambda: seen.watch.proved_s(time.monotonic()))
+        seen.watch.dispatch = lambda event: None
+        monkeypatch.setattr(canary, "EVERY_S", 0.0)
+        monkeypatch.setattr(rootwatch, "EVERY_S", 0.2)
+
+        def blind() -> bool:
+            seen.observer.check()
+            return seen.observer.blind == {"s": "canary_late"}
+
+        wait_for(blind)
+        assert seen.observer.blind_seconds() > 0.1
+        monkeypatch.setattr(rootwatch, "EVERY_S", 5.0)
+        seen.wait_for_sweep("canary_late")
+        wait_for(lambda: seen.checked() and not seen.observer.blind)
+        assert seen.observer.blind_seconds() == 0.0
+        append(root / "a.jsonl")
+        seen.wait_for_keys("a.jsonl")
+
+
+def test_without_a_canary_the_root_is_left_untouched(root):
+    with watching(root, with_canary=False) as seen:
+        seen.observer.check()
+        assert (list(root.iterdir()), seen.observer.blind) == ([], {})
+
+
+def test_a_canary_that_would_be_taken_for_a_session_is_not_written(root):
+    everything = Disk([Source("s", root, patterns=("*",))])
+    observer = Observer(everything, touch=lambda _: None, sweep_wanted=lambda _: None)
+    observer.start()
+    observer.check()
+    observer.stop()
+
+    assert list(root.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "second name", "pipe"])
+def test_nothing_but_a_file_of_our_own_is_written_to(root, tmp_path, kind, caplog):
+    caplog.set_level(logging.INFO, "sessionwatch.watcher")
+    victim, name = tmp_path / "victim", root / canary.NAME
+    victim.write_bytes(b"precious")
+    make = {
+        "folder": name.mkdir,
+        "link": lambda: name.symlink_to(victim),
+        "second name": lambda: name.hardlink_to(victim),
+        "pipe": lambda: os.mkfifo(name),
+    }
+    make[kind]()
+    with watching(root) as seen:
+        seen.observer.check()
+        seen.observer.check()
+
+        assert seen.observer.blind == {}
+        assert [record.message for record in caplog.records] == ["canary_refused"]
+    assert victim.read_bytes() == b"precious"
+    assert os.path.lexists(name)
+
+
+@pytest.mark.parametrize("forced", [True, False])
+def test_what_is_polled_is_not_watched_but_asked_for(root, monkeypatch, forced):
+    monkeypatch.setattr(mounts, "shared_type", lambda root: "" if forced else "nfs4")
+    with watching(root, observer="polling" if forced else "auto", root_retry_s=0.0) as seen:
+        seen.observer.check()
+        assert (seen.observer.unheard, seen.observer.blind) == (["s"], {})
+        assert seen.lookout.watch is None
+        assert list(root.iterdir()) == []
+        root.rmdir()
+        seen.observer.check()
+        assert (seen.observer.unheard, seen.observer.blind) == ([], {"s": "root_missing"})
+        root.mkdir()
+        wait_for(lambda: seen.checked() and not seen.observer.blind)
+        assert seen.observer.unheard == ["s"]
+
+
+def test_inotify_may_be_forced_on_a_shared_file_system(root, monkeypatch):
+    monkeypatch.setattr(mounts, "shared_type", lambda root: "nfs4")
+    with watching(root, observer="inotify") as seen:
+        append(root / "a.jsonl")
+
+        seen.wait_for_keys("a.jsonl")
+        assert seen.observer.unheard == []
+
+
+def test_the_end_of_a_blindness_is_told_with_its_length(root, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "sessionwatch.watcher")
+    with watching(root, root_retry_s=0.0) as seen:
+        root.rename(tmp_path / "away")
+        seen.observer.check()
+        (tmp_path / "away").rename(root)
+        wait_for(lambda: seen.checked() and not seen.observer.blind)
+
+    told = [(record.message, record.reason, record.levelname) for record in caplog.records]
+    assert told[0] == ("watch_blind", "root_missing", "ERROR")
+    assert told[-1] == ("watch_restored", "root_missing", "INFO")
+    assert caplog.records[-1].seconds > 0
+
+
+def test_nothing_is_watched_again_after_the_end(root):
+    with watching(root) as seen:
+        seen.observer.stop()
+        seen.observer.check()
+        seen.observer.swept("s", 7)
+
+        assert seen.lookout.watch is None
 
 
 @linux

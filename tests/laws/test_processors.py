@@ -26,7 +26,7 @@ from service.reading import line_rows, split
 from state.store import Store
 from tests.tools import processors as doubles
 from tests.tools.hostile import files
-from tests.tools.reading import KEY, Rows, Taken, grow, opened, take
+from tests.tools.reading import KEY, Rows, Taken, grow, take
 from tests.tools.simulation import World
 
 LOADED = registry.load()
@@ -44,9 +44,9 @@ limits = st.sampled_from([64, 300, 1024, 4096, 65_536, 1 << 20]).map(
 cuts = st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=5)
 
 
-def fewer(share: float) -> Any:
+def fewer(share: float) -> settings:
     """This share of the profile's examples, for laws whose examples are dear."""
-    return settings(max_examples=max(5, int(settings.default.max_examples * share)))
+    return settings(max_examples=int(settings().max_examples * share))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -226,11 +226,11 @@ def fits(row: tuple[Any, ...], types: tuple[type, ...]) -> bool:
 def _fits(value: Any, kind: type) -> bool:
     if value is None:
         return True
-    if type(value) is not kind:
-        return False
-    if kind is int:
-        return -INTEGER_MAX - 1 <= value <= INTEGER_MAX
-    return kind is not str or not any("\ud800" <= sign <= "\udfff" for sign in value)
+    if isinstance(value, str):
+        return kind is str and not any("\ud800" <= sign <= "\udfff" for sign in value)
+    if type(value) is int:
+        return kind is int and -INTEGER_MAX - 1 <= value <= INTEGER_MAX
+    return type(value) is kind
 
 
 _stores: dict[str, Store] = {}

@@ -75,7 +75,8 @@ def broken_lines(draw: Callable[..., Any]) -> bytes:
     for _ in range(draw(st.integers(1, _EDITS_MAX))):
         places = list(_places(value))
         if places:
-            _edit(draw, *draw(st.sampled_from(places)), raw)
+            holder, key = draw(st.sampled_from(places))
+            _edit(draw, holder, key, raw)
     text = json.dumps(value, ensure_ascii=draw(st.booleans()))
     for number, given in enumerate(raw):
         text = text.replace(json.dumps(_MARK.format(number)), given)

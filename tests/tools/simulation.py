@@ -69,6 +69,7 @@ class SimWalk:
     """A walk that could list everything."""
 
     found: list[tuple[SessionKey, FileStat]]
+    folder_count: int = 1
 
     def __iter__(self) -> Iterator[tuple[SessionKey, FileStat]]:
         return iter(self.found)

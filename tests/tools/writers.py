@@ -17,6 +17,8 @@ from typing import Any
 
 from tests.tools.usage_tables import FIXTURES
 
+_IDS = frozenset({"uuid", "requestId"})
+
 
 def session_lines(seed: int) -> Iterator[bytes]:
     """Lines without end, faulty ones among them. No two share a message, request or record id."""
@@ -224,15 +226,21 @@ def _fixture_lines() -> list[bytes]:
 def _renamed(line: bytes, name: str) -> bytes:
     """The same line with ids of its own; what is no JSON object stays as it is."""
     try:
-        record: Any = json.loads(line)
+        record = json.loads(line)
     except ValueError:
         return line
-    if not isinstance(record, dict):
-        return line
-    for field in ("uuid", "requestId"):
-        if isinstance(record.get(field), str):
-            record[field] = f"{field}-{name}"
-    message = record.get("message")
-    if isinstance(message, dict) and isinstance(message.get("id"), str):
-        message["id"] = f"msg-{name}"
-    return json.dumps(record).encode() + b"\n"
+    return json.dumps(_with_ids(record, name)).encode() + b"\n"
+
+
+def _with_ids(value: Any, name: str) -> Any:
+    """Ids of messages, requests and records get the name; those of tool calls stay."""
+    if isinstance(value, list):
+        return [_with_ids(item, name) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: f"{item}-{name}"
+        if isinstance(item, str) and (key in _IDS or (key == "id" and item.startswith("msg")))
+        else _with_ids(item, name)
+        for key, item in value.items()
+    }

@@ -54,7 +54,12 @@ RETRYING = replace(
 )
 DUE = replace(RETRYING, try_again_at_us=NOW_US)
 PARKED = replace(RETRYING, status="parked", try_again_at_us=None)
-NEVER_LOADED = {"generation": 0, "committed_bytes": 0, "blocks": b"", "processor_version": 0}
+NEVER_LOADED: dict[str, Any] = {
+    "generation": 0,
+    "committed_bytes": 0,
+    "blocks": b"",
+    "processor_version": 0,
+}
 
 DECISIONS: list[tuple[str, LedgerEntry | None, FileStat, Plan]] = [
     ("a file nobody read", None, STAT, Load("new")),

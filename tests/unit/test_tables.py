@@ -23,7 +23,7 @@ class Every(NamedTuple):
 
 def row_type(name: str, hint: Any) -> Any:
     """A row type of one column."""
-    return NamedTuple("Made", [(name, hint)])  # type: ignore[misc]
+    return NamedTuple("Made", [(name, hint)])
 
 
 def test_columns_stand_in_the_order_of_the_fields() -> None:
