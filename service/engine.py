@@ -18,8 +18,10 @@ from core.rows import Command, Commit, Receipt
 from core.seams import Clock, Files, Ledger
 from metrics.instruments import Instruments
 from processors.registry import Registry
+from service.decoding import SharedDecoding
 from service.limits import Limits
-from service.worker import Backfill, Worker, World
+from service.worker import Worker
+from service.world import Backfill, World
 from watcher.settle import Pace, Quiet, Settler
 from watcher.sweep import due
 from watcher.workqueue import WorkQueue
@@ -83,6 +85,8 @@ class Engine:
         self.world = World(
             files, ledger, submit, new_generation, clock, limits, instruments, backfill, stopping
         )
+        if sum(processor.kind == "line" for processor in registry.processors) > 1:
+            self.world.decode = SharedDecoding()
         self.lanes = tuple(self._lane(p, at_once=at_once) for p in registry.processors)
 
     def touch(self, key: SessionKey, *, origin: str) -> None:

@@ -14,7 +14,7 @@ from core.blocks import BLOCK_BYTES, BlockDigester, block_span, digest, digest_a
 from core.errors import PermanentError, TransientError
 from core.keys import SessionKey
 from core.ledger import LedgerEntry
-from core.lines import Fault, Line, complete_length, read_lines, whole_records
+from core.lines import Fault, Line, complete_length, whole_records
 from core.plan import Proof, blocks_to_prove
 from core.rows import QUARANTINE, RowSets
 from core.seams import OpenFile
@@ -27,6 +27,7 @@ from processors.base import (
     SessionProcessor,
     Tools,
 )
+from service.decoding import Decode, decode
 from service.limits import Limits
 
 
@@ -78,11 +79,13 @@ class LineReading:
         offset: int = 0,
         digester: BlockDigester | None = None,
         dialect: str = "",
+        decode: Decode = decode,
     ) -> None:
         self._file = file
         self._processor = processor
         self._limits = limits
         self._offset = offset
+        self._decode = decode
         self._digester = digester or BlockDigester()
         self.dialect = dialect
         self.tail_bytes = 0
@@ -98,8 +101,7 @@ class LineReading:
     def _step(self, span: _Span) -> Step:
         self._digester.extend(span.data)
         self._offset = span.offset + len(span.data)
-        shape = dialects.by_name(self.dialect)
-        lines, faults = split(read_lines(span.data, span.offset, shape))
+        lines, faults = self._decode(span.data, span.offset, self.dialect)
         rows, failed = line_rows(self._processor, lines)
         return self._made(span, rows, len(lines), [*faults, *failed])
 
@@ -237,8 +239,7 @@ class WholeReading:
         if processor.kind == "document":
             return list(processor.rows(Document(self._key, data))), 1, []
         self.dialect = _dialect(data)
-        shape = dialects.by_name(self.dialect)
-        lines, faults = split(read_lines(data, 0, shape))
+        lines, faults = decode(data, 0, self.dialect)
         return list(processor.rows(Session(self._key, lines), self._tools)), len(lines), faults
 
 
@@ -255,18 +256,6 @@ def _countable_length(data: bytes, file: OpenFile, limits: Limits) -> int:
     size = complete_length(data)
     quiet = file.age_ns >= limits.tail_quiet_s * 1e9
     return size + (whole_records(data[size:]) if quiet else 0)
-
-
-def split(found: Iterable[Line[Any] | Fault]) -> tuple[list[Line[Any]], list[Fault]]:
-    """Records on one side, faults on the other."""
-    lines: list[Line[Any]] = []
-    faults: list[Fault] = []
-    for item in found:
-        if isinstance(item, Fault):
-            faults.append(item)
-        else:
-            lines.append(item)
-    return lines, faults
 
 
 def line_rows(

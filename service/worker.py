@@ -7,67 +7,25 @@ hand until the writer has answered, so the next run of the file starts from this
 
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from core import outcome, plan
 from core.blocks import BlockDigester
 from core.errors import SessionwatchError, TransientError, with_reason
 from core.keys import SessionKey
 from core.ledger import FileStat, LedgerEntry
-from core.rows import Abandon, Chunk, Command, Commit, Receipt
-from core.seams import Clock, Files, Ledger, OpenFile
-from metrics.instruments import Instruments
-from service.limits import Limits
+from core.rows import Abandon, Chunk, Commit, Receipt
+from core.seams import OpenFile
 from service.reading import LineReading, Step, WholeReading, has_unread, prove
+from service.world import Reading, World
 from watcher.disk import SourceMissing
 
 log = logging.getLogger("sessionwatch.worker")
 
 COMPRESSED = (".gz", ".zst")
-
-
-class Reading(Protocol):
-    """Steps of one file, from wherever they are made."""
-
-    tail_bytes: int
-    dialect: str
-
-    def __iter__(self) -> Iterator[Step]: ...
-
-
-class Backfill(Protocol):
-    """Reads large amounts on other cores (`service.backfill`)."""
-
-    def reading(
-        self,
-        key: SessionKey,
-        file: OpenFile,
-        processor: Any,
-        offset: int,
-        blocks: bytes,
-        dialect: str,
-    ) -> Reading | None: ...
-
-
-@dataclass(slots=True)
-class World:
-    """What every worker shares: the seams, the limits and the instruments.
-
-    `limits` may be replaced while workers run: each of them asks anew for each file.
-    """
-
-    files: Files
-    ledger: Ledger
-    submit: Callable[[Command], "Future[Receipt]"]
-    new_generation: Callable[[], int]
-    clock: Clock
-    limits: Limits
-    instruments: Instruments
-    backfill: Backfill | None = None
-    stopping: Callable[[], bool] = lambda: False
 
 
 class Stopping(Exception):
@@ -207,8 +165,9 @@ class Worker:
             if elsewhere:
                 return elsewhere
         return LineReading(
-            file, processor, world.limits, offset=offset, digester=digester, dialect=dialect
-        )
+            file, processor, world.limits, offset=offset, digester=digester, dialect=dialect,
+            decode=world.decode,
+        )  # fmt: skip
 
     def _advanced(self, entry: LedgerEntry, step: Step, proof: plan.Proof) -> LedgerEntry:
         return outcome.advanced(

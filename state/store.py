@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import duckdb
 
-from core.errors import ConfigurationError, PermanentError, SessionwatchError, TransientError
+from core.errors import PermanentError, SessionwatchError
 from core.keys import SessionKey, session_of, user_of
 from core.ledger import LedgerEntry
 from core.rows import (
@@ -37,6 +37,7 @@ from state import ledger, schema
 from state.inserts import insert, insert_sets
 from state.ledger import LedgerMirror
 from state.migrations import Migration, released
+from state.refusals import refused_open, refused_write
 
 WAL_BYTES_MAX = 256 << 20
 SPILL_BYTES_MAX = 4 << 30
@@ -55,7 +56,6 @@ _FILE_COLUMNS = {
     "session": "VARCHAR",
     "first_seen_us": "BIGINT",
 }
-_TRANSIENT = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InterruptException)
 
 
 class Declares(Protocol):
@@ -116,7 +116,7 @@ class Store:
                 str(path), config={"memory_limit": memory_limit, "threads": threads}
             )
         except duckdb.IOException as error:
-            raise _refused(path, error) from error
+            raise refused_open(path, error) from error
         db.execute("SET GLOBAL TimeZone = 'UTC'")
         # A checkpoint stalls the commit that meets it; the timer makes them when nothing happens.
         db.execute(f"SET checkpoint_threshold = '{WAL_BYTES_MAX} bytes'")
@@ -153,7 +153,7 @@ class Store:
         except (duckdb.Error, PermanentError) as error:
             self._rollback()
             if len(commands) == 1:
-                return [self._refuse(commands[0], _translated(error))]
+                return [self._refuse(commands[0], refused_write(error))]
         return [answer for command in commands for answer in self.apply([command])]
 
     def checkpoint(self) -> None:
@@ -169,9 +169,15 @@ class Store:
         self._db.close()
 
     def _refuse(self, command: Command, error: SessionwatchError) -> SessionwatchError:
-        """A generation that lacks a chunk must never become live: its commit fails likewise."""
+        """A generation that lacks a chunk must never become live: its commit fails likewise.
+
+        Without that commit, on the other hand, its chunks are nobody's.
+        """
         if isinstance(command, Chunk):
             self._spoiled[command.generation] = error
+        elif isinstance(command, Commit) and command.after.generation in self._building:
+            self._building.remove(command.after.generation)
+            self._garbage.add(command.after.generation)
         return error
 
     def _apply(self, commands: Sequence[Command]) -> list[Receipt | Exception]:
@@ -291,27 +297,3 @@ def _gather_rows(generation: int, rows: Mapping[str, RowSet], group: _Group) -> 
             group.rows[table].append((generation, row_set))
             written += len(row_set)
     return written
-
-
-def _translated(error: duckdb.Error | SessionwatchError) -> SessionwatchError:
-    """What a failed write means to the worker whose rows these were."""
-    if isinstance(error, SessionwatchError):
-        return error
-    # The engine's own words may quote a value; only the error's class is safe to keep.
-    text = f"the database refused the rows: {type(error).__name__}"
-    if isinstance(error, _TRANSIENT):
-        return TransientError(text, reason="database_busy")
-    return PermanentError(text, reason="rows_refused")
-
-
-def _refused(path: str | Path, error: Exception) -> ConfigurationError:
-    if "lock" in str(error):
-        return ConfigurationError(
-            f"{path} is in use by another process",
-            reason="database_locked",
-            hint="stop the other sessionwatch, or let the command ask it: use the same --db",
-        )
-    return ConfigurationError(
-        f"{path} cannot be opened: {error}", reason="database_unreadable",
-        hint="check the path and its permissions",
-    )  # fmt: skip
