@@ -11,10 +11,11 @@ BIN := .venv/bin
 PORT ?= 8787
 
 # Rooms that exist; `make check` runs the quick ones.
-QUICK_TESTS := $(wildcard tests/unit tests/laws tests/test_repo.py)
-NOT_IN_TEST := not fault and not fuzz and not soak and not benchmark
+QUICK_TESTS := $(wildcard tests/unit tests/laws tests/test_*.py)
+NOT_IN_TEST := not fault and not fuzz and not soak and not benchmark and not image
 
-.PHONY: help setup run check test format bench fault fuzz soak lock new-processor clean
+.PHONY: help setup run check test format docs bench fault fuzz soak lock package sbom image-check \
+        test-tools new-processor clean
 
 help: ## Show what can be typed
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +42,9 @@ format: .venv/.project ## Format the code and apply safe lint fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: .venv/.project ## Write the generated tables of docs/operations.md again
+	$(BIN)/python -m tests.tools.doc_tables
+
 bench: .venv/.project ## Measure against the budgets; figures go to .run/benchmark.json
 	@mkdir -p .run
 	$(BIN)/pytest -m benchmark --timeout=900 --benchmark-json=.run/benchmark.json
@@ -53,6 +57,22 @@ fuzz: .venv/.project ## The laws with a long hypothesis budget
 
 soak: .venv/.project ## Hours of traffic against one running service
 	$(BIN)/pytest -m soak --timeout=0
+
+package: .venv/.project sbom ## Build wheel and sdist, with licences and bill of materials, into dist/
+	rm -f dist/*.whl dist/*.tar.gz
+	$(BIN)/python -m hatchling build -d dist
+
+sbom: .venv/.project ## Write the bill of materials (CycloneDX) and the third-party licences into dist/
+	$(BIN)/python ops/sbom.py requirements.lock dist
+
+image-check: .venv/.project ## Replay the Dockerfile in a fresh Debian root and ask the service in it (needs root)
+	$(BIN)/pytest -m image -rs tests/image
+
+test-tools: ## Fetch Debian's tools that some tests use, else those are skipped (some need root)
+	[ "$$(id -u)" != 0 ] || apt-get install --yes --no-install-recommends debootstrap fish zsh
+	@# Unpacked and not installed, because the package would start a Prometheus of its own.
+	mkdir -p .run/tools
+	cd .run/tools && apt-get download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb
 
 lock: .venv/.project ## Resolve the dependencies again and write the lock files
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

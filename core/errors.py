@@ -2,6 +2,7 @@
 
     SessionwatchError
     ├── TransientError       try again later: the same input may succeed
+    │   └── ChangedError     try again now: it is another input already
     ├── PermanentError       park it: only a changed file or a new version can help
     └── ConfigurationError   a person must change something: the hint says what
 
@@ -26,6 +27,10 @@ class SessionwatchError(Exception):
 
 class TransientError(SessionwatchError):
     """The world was not ready (disk full, file busy, provider down): retried with back-off."""
+
+
+class ChangedError(TransientError):
+    """The file became another one while it was read. No failure: it is looked at again at once."""
 
 
 class PermanentError(SessionwatchError):

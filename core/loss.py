@@ -26,6 +26,7 @@ class Loss(NamedTuple):
 
     size_bytes: int
     how: How
+    found_at_us: int
 
 
 def unread_bytes(entry: LedgerEntry | None, seen_bytes: int, *, compressed: bool) -> int:
@@ -44,7 +45,7 @@ def unread_bytes(entry: LedgerEntry | None, seen_bytes: int, *, compressed: bool
 
 
 def by_change(
-    entry: LedgerEntry | None, stat: FileStat, unread: int, *, stands: bool
+    entry: LedgerEntry | None, stat: FileStat, unread: int, *, stands: bool, now_us: int
 ) -> Loss | None:
     """Of a file that is there as `stat` says. `stands`: does it begin with what is committed?"""
     committed_bytes = entry.committed_bytes if entry else 0
@@ -52,11 +53,11 @@ def by_change(
     if not (unread and lost):
         return None
     if entry and entry.stat and entry.stat.identity != stat.identity:
-        return Loss(lost, "replaced")
+        return Loss(lost, "replaced", now_us)
     shrunk = stat.size_bytes < committed_bytes + unread
-    return Loss(lost, "truncated" if shrunk else "rewritten")
+    return Loss(lost, "truncated" if shrunk else "rewritten", now_us)
 
 
-def by_vanishing(unread: int) -> Loss | None:
+def by_vanishing(unread: int, *, now_us: int) -> Loss | None:
     """Of a file that is gone."""
-    return Loss(unread, "vanished") if unread else None
+    return Loss(unread, "vanished", now_us) if unread else None

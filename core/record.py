@@ -25,7 +25,7 @@ _NANO = 10**9
 _COST_MAX = 10**9  # dollars; above it a cost is a fault of the agent and nears 64 bits
 
 
-class Usage(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """One copy of what an API message used. Streamed, resumed and forked copies repeat it.
 
     Token classes are as the agent reports them and do not overlap, except `reasoning_tokens`,
@@ -120,7 +120,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     at_us: int | None = None
 
 
-class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One line. `type` and `subtype` are the agent's own words, so unknown ones can be counted."""
 
     agent: str

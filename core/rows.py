@@ -9,14 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from core.ledger import LedgerEntry
+from core.loss import Loss
 
 
-@dataclass(frozen=True, slots=True)
-class ArrowRows:
-    """Rows of one table as an Arrow IPC stream of the columns `offset, seq, …`."""
+class ArrowRows(msgspec.Struct, frozen=True):
+    """Rows of one table as an Arrow record batch of the columns `offset, seq, …` (`state.arrow`).
 
-    stream: bytes
+    A struct, because these travel between processes, and a dataclass is pickled by Python code.
+    """
+
+    batch: bytes
     count: int
 
     def __len__(self) -> int:
@@ -31,6 +36,14 @@ RowSets = Mapping[str, RowSet]
 QUARANTINE = "quarantine_lines"
 """Table of line faults; its rows are `(offset, seq, length_bytes, reason, detail, kept)`."""
 
+QUARANTINE_COLUMNS: Mapping[str, str] = {
+    "length_bytes": "BIGINT",
+    "reason": "VARCHAR",
+    "detail": "VARCHAR",
+    "kept": "BOOLEAN",
+}
+"""SQL types by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:
@@ -38,12 +51,13 @@ class Commit:
 
     Applied only if the ledger still holds `before` (None: no entry yet); otherwise nothing is
     written and the receipt says so. With another generation than before, the old one's rows
-    stop being live in the same transaction.
+    stop being live in the same transaction. `loss` is what the look at the file found missing.
     """
 
     before: LedgerEntry | None
     after: LedgerEntry
     rows: RowSets = field(default_factory=dict)
+    loss: Loss | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ ENGINE_TABLES = frozenset(
         "quarantine",
         "quarantine_lines",
         "schema_migrations",
+        "losses",
     }
 )
 """Names that the engine's own tables and views have, so that no processor may."""

@@ -27,6 +27,7 @@ class Instruments:
         self.quarantined = counter("quarantined", "Faults listed", "processor", "reason")
         self.failures = counter("failures", "Failed tries, by reason", "processor", "reason")
         self.retries = counter("retries", "Tries scheduled again after a failure", "processor")
+        self.lost_bytes = counter("lost_bytes", "Bytes that vanished unread", "processor")
         self.fenced = counter("fenced_batches", "Batches dropped by the fence", "processor")
         self.sweeps = counter("sweeps", "Sweeps finished", "source")
         self.sweep_finds = counter("sweep_finds", "Keys only a sweep noticed", "source")

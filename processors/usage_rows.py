@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from core.record import Event, Prompt, Record, ToolCall, ToolResult, Usage
 
+_new = tuple.__new__
+
 
 class RecordRow(NamedTuple):
     """One per line, whatever it is: activity over time, versions, types nobody knows yet."""
@@ -122,113 +124,131 @@ class PromptRow(NamedTuple):
 
 def record_row(record: Record) -> RecordRow:
     """Positional for speed: this runs for every line there is."""
-    return RecordRow(
-        record.agent,
-        record.type,
-        record.subtype,
-        record.at_us,
-        record.uuid,
-        record.session_id,
-        record.agent_id,
-        record.agent_version,
-        record.entrypoint,
-        record.cwd,
-        record.git_branch,
-        record.sidechain,
-        record.meta,
+    return _new(
+        RecordRow,
+        (
+            record.agent,
+            record.type,
+            record.subtype,
+            record.at_us,
+            record.uuid,
+            record.session_id,
+            record.agent_id,
+            record.agent_version,
+            record.entrypoint,
+            record.cwd,
+            record.git_branch,
+            record.sidechain,
+            record.meta,
+        ),
     )
 
 
 def message_row(record: Record, usage: Usage) -> MessageRow:
-    return MessageRow(
-        record.agent,
-        usage.origin,
-        usage.message_id,
-        usage.request_id,
-        usage.model,
-        _at(record, usage.at_us),
-        record.session_id,
-        record.agent_id,
-        record.agent_version,
-        record.entrypoint,
-        record.cwd,
-        record.git_branch,
-        record.sidechain,
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.cache_write_tokens,
-        usage.cache_write_5m_tokens,
-        usage.cache_write_1h_tokens,
-        usage.cache_read_tokens,
-        usage.reasoning_tokens,
-        usage.web_search_requests,
-        usage.web_fetch_requests,
-        usage.service_tier,
-        usage.speed,
-        usage.geo,
-        usage.stop_reason,
-        usage.cost_nano,
-        usage.is_api_error,
-        usage.effort,
-        usage.attributed_skill,
-        usage.attributed_plugin,
-        usage.attributed_mcp_server,
-        usage.attributed_mcp_tool,
-        usage.attributed_agent,
+    return _new(
+        MessageRow,
+        (
+            record.agent,
+            usage.origin,
+            usage.message_id,
+            usage.request_id,
+            usage.model,
+            _at(record, usage.at_us),
+            record.session_id,
+            record.agent_id,
+            record.agent_version,
+            record.entrypoint,
+            record.cwd,
+            record.git_branch,
+            record.sidechain,
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.cache_write_tokens,
+            usage.cache_write_5m_tokens,
+            usage.cache_write_1h_tokens,
+            usage.cache_read_tokens,
+            usage.reasoning_tokens,
+            usage.web_search_requests,
+            usage.web_fetch_requests,
+            usage.service_tier,
+            usage.speed,
+            usage.geo,
+            usage.stop_reason,
+            usage.cost_nano,
+            usage.is_api_error,
+            usage.effort,
+            usage.attributed_skill,
+            usage.attributed_plugin,
+            usage.attributed_mcp_server,
+            usage.attributed_mcp_tool,
+            usage.attributed_agent,
+        ),
     )
 
 
 def tool_call_row(record: Record, call: ToolCall) -> ToolCallRow:
-    return ToolCallRow(
-        record.agent,
-        call.tool_use_id,
-        call.name,
-        call.kind,
-        call.plugin,
-        call.mcp_server,
-        call.mcp_tool,
-        call.skill,
-        call.subagent_type,
-        call.message_id,
-        call.model,
-        _at(record, call.at_us),
-        record.session_id,
-        record.agent_id,
-        record.sidechain,
+    return _new(
+        ToolCallRow,
+        (
+            record.agent,
+            call.tool_use_id,
+            call.name,
+            call.kind,
+            call.plugin,
+            call.mcp_server,
+            call.mcp_tool,
+            call.skill,
+            call.subagent_type,
+            call.message_id,
+            call.model,
+            _at(record, call.at_us),
+            record.session_id,
+            record.agent_id,
+            record.sidechain,
+        ),
     )
 
 
 def tool_result_row(record: Record, result: ToolResult) -> ToolResultRow:
-    return ToolResultRow(
-        result.tool_use_id,
-        result.is_error,
-        result.denial != "",
-        result.size_chars,
-        result.subagent_id,
-        _at(record, result.at_us),
+    return _new(
+        ToolResultRow,
+        (
+            result.tool_use_id,
+            result.is_error,
+            result.denial != "",
+            result.size_chars,
+            result.subagent_id,
+            _at(record, result.at_us),
+        ),
     )
 
 
 def event_row(record: Record, event: Event) -> EventRow:
-    return EventRow(
-        record.agent,
-        event.kind,
-        event.name,
-        event.detail,
-        event.value,
-        _at(record, event.at_us),
-        record.uuid,
+    return _new(
+        EventRow,
+        (
+            record.agent,
+            event.kind,
+            event.name,
+            event.detail,
+            event.value,
+            _at(record, event.at_us),
+            record.uuid,
+        ),
     )
 
 
 def prompt_row(record: Record, prompt: Prompt) -> PromptRow:
-    return PromptRow(
-        record.agent,
-        prompt.origin,
-        len(prompt.text),
-        prompt.image_count,
-        _at(record, prompt.at_us),
-        record.uuid,
+    return _new(
+        PromptRow,
+        (
+            record.agent,
+            prompt.origin,
+            len(prompt.text),
+            prompt.image_count,
+            _at(record, prompt.at_us),
+            record.uuid,
+        ),
     )
 
 

@@ -1,30 +1,28 @@
 """Reads large amounts on the other cores: child processes turn bytes into Arrow rows.
 
 The rule: a child is a pure function of (file, offset, digests); the parent decides, proves, fences
-and commits exactly as it does for a single line. Children notice the parent's death themselves,
-so that not even SIGKILL leaves one behind.
+and commits exactly as it does for a single line.
 """
 
 import functools
-import multiprocessing
-import os
-import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
-from multiprocessing import connection
+from concurrent.futures import Future
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
+
 from core.blocks import BLOCK_BYTES, DIGEST_BYTES, BlockDigester, digest
-from core.errors import TransientError
+from core.errors import ChangedError
 from core.keys import SessionKey
-from core.rows import ArrowRows, RowSet
+from core.rows import QUARANTINE_COLUMNS, ArrowRows, RowSet
 from core.seams import OpenFile
 from core.tables import columns
+from service.child import Child
 from service.limits import Limits
 from service.reading import LineReading, Step
+from state.arrow import packed
 from watcher.disk import Disk, Source
 
 TASK_BYTES = 16 << 20
@@ -36,8 +34,7 @@ READ_ALONE_WARM_BYTES = 16 << 10
 already running, because much is to be done, also get what would not be worth starting them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
+class _Task(msgspec.Struct, frozen=True):
     sources: tuple[Source, ...]
     key: SessionKey
     identity: tuple[int, int]
@@ -48,8 +45,7 @@ class _Task:
     dialect: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
+class _Result(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
     tail_bytes: int
     more: bool
@@ -66,7 +62,7 @@ class Pool:
         self.limits = limits
         self._processes = processes
         self._lock = threading.Lock()
-        self._executor: ProcessPoolExecutor | None = None
+        self._children: list[Child] = []
         self._readings = 0
         self._used = False
 
@@ -80,7 +76,7 @@ class Pool:
         dialect: str,
     ) -> "PoolReading | None":
         """Steps made elsewhere, or None if the amount is not worth it."""
-        least_bytes = READ_ALONE_WARM_BYTES if self._executor else READ_ALONE_BYTES
+        least_bytes = READ_ALONE_WARM_BYTES if self._children else READ_ALONE_BYTES
         if not self._processes or file.stat.size_bytes - offset < least_bytes:
             return None
         task = _Task(
@@ -88,39 +84,30 @@ class Pool:
         )
         return PoolReading(self, task)
 
-    def submit(self, task: _Task) -> "Future[_Result]":
-        """Start a child's read. Raises `TransientError` if the children died."""
+    def child(self) -> Child:
+        """The child with least to do; a new one while all are busy and there may be more."""
         with self._lock:
             self._used = True
-            if self._executor is None:
-                self._executor = ProcessPoolExecutor(
-                    self._processes, multiprocessing.get_context("spawn"), _start_child
-                )
-            try:
-                return self._executor.submit(_read, task)
-            except BrokenProcessPool as error:
-                self._executor = None
-                raise TransientError("a reading process died", reason="backfill_died") from error
-
-    def broken(self) -> None:
-        """Forget dead children; the next read starts new ones."""
-        with self._lock:
-            self._executor = None
+            self._children = [child for child in self._children if not child.dead]
+            least = min(self._children, key=lambda child: child.asked_count, default=None)
+            if least is None or (least.asked_count and len(self._children) < self._processes):
+                least = Child(_read)
+                self._children.append(least)
+            return least
 
     def rest(self) -> None:
         """Stop the children if nobody used them since the last call: memory at rest is bounded."""
         with self._lock:
             idle, self._used = not self._used and not self._readings, False
-            if idle and self._executor:
-                self._executor.shutdown(wait=False)
-                self._executor = None
+        if idle:
+            self.close()
 
     def close(self) -> None:
         """Stop the children."""
         with self._lock:
-            executor, self._executor = self._executor, None
-        if executor:
-            executor.shutdown(wait=True, cancel_futures=True)
+            children, self._children = self._children, []
+        for child in children:
+            child.end()
 
     def _count(self, change: int) -> None:
         with self._lock:
@@ -140,55 +127,52 @@ class PoolReading:
         self._pool._count(1)
         try:
             yield from self._steps()
-        except BrokenProcessPool as error:
-            self._pool.broken()
-            raise TransientError("a reading process died", reason="backfill_died") from error
         finally:
             self._pool._count(-1)
 
     def _steps(self) -> Iterator[Step]:
-        future: Future[_Result] | None = self._pool.submit(self._task)
-        while future:
-            result = future.result()
+        asked = self._ask()
+        while asked:
+            child, future = asked
+            result: _Result = child.wait(future)
             self.tail_bytes = result.tail_bytes
             # The next task only needs where this one ended: it runs while the rows are written.
-            future = self._next(result.steps[-1]) if result.more else None
+            asked = self._ask(result.steps[-1]) if result.more else None
             for step in result.steps:
                 self.dialect = step.dialect
                 yield step
 
-    def _next(self, last: Step) -> "Future[_Result]":
-        self._task = replace(
-            self._task, offset=last.committed_bytes, blocks=last.blocks, dialect=last.dialect
-        )
-        return self._pool.submit(self._task)
+    def _ask(self, last: Step | None = None) -> "tuple[Child, Future[Any]]":
+        if last:
+            self._task = replace(
+                self._task, offset=last.committed_bytes, blocks=last.blocks, dialect=last.dialect
+            )
+        child = self._pool.child()
+        return child, child.ask(self._task)
 
 
 def to_arrow(rows: Mapping[str, RowSet], tables: Mapping[str, type]) -> dict[str, ArrowRows]:
-    """The rows of each table as an Arrow stream; empty tables are left out."""
+    """The rows of each table as Arrow; empty tables are left out."""
     return {
-        table: _arrow(found, _schema(tables.get(table))) for table, found in rows.items() if found
+        table: packed(found, _types(tables.get(table)))
+        for table, found in rows.items()
+        if found and not isinstance(found, ArrowRows)
     }
 
 
-def _start_child() -> None:
-    """Ctrl-C is the parent's to handle; the parent's death is the child's end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
+@functools.cache
+def _types(row_type: type | None) -> tuple[str, ...]:
+    """SQL types of a row type; None stands for the quarantine's."""
+    if row_type is None:
+        return tuple(QUARANTINE_COLUMNS.values())
+    return tuple(column.sql_type for column in columns(row_type))
 
 
 def _read(task: _Task) -> _Result:
     """One task, in a child: steps until `TASK_BYTES` are read or the file ends."""
-    with Disk(task.sources).open(task.key) as file:
+    with _disk(task.sources).open(task.key) as file:
         if file.stat.identity != task.identity:
-            raise TransientError("the file was replaced while it was read", reason="replaced")
+            raise ChangedError("the file was replaced while it was read", reason="replaced")
         reading = LineReading(
             file, task.processor, task.limits, offset=task.offset,
             digester=_resume(file, task.offset, task.blocks), dialect=task.dialect,
@@ -210,33 +194,10 @@ def _resume(file: OpenFile, offset: int, blocks: bytes) -> BlockDigester:
     start = offset // BLOCK_BYTES * BLOCK_BYTES
     partial = file.read(start, offset - start) if offset > start else b""
     if partial and digest(partial) != blocks[-DIGEST_BYTES:]:
-        raise TransientError("the file was rewritten while it was read", reason="replaced")
+        raise ChangedError("the file was rewritten while it was read", reason="replaced")
     return BlockDigester(blocks, partial)
 
 
-def _arrow(rows: RowSet, schema: Any) -> ArrowRows:
-    import pyarrow as pa
-
-    assert not isinstance(rows, ArrowRows)
-    arrays = [
-        pa.array(column, field.type)
-        for column, field in zip(zip(*rows, strict=True), schema, strict=True)
-    ]
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as stream:
-        stream.write_batch(pa.record_batch(arrays, schema=schema))
-    return ArrowRows(sink.getvalue().to_pybytes(), len(rows))
-
-
 @functools.cache
-def _schema(row_type: type | None) -> Any:
-    """The Arrow schema of a row type; None stands for the quarantine's."""
-    import pyarrow as pa
-
-    types = {int: pa.int64(), str: pa.string(), bool: pa.bool_(), float: pa.float64()}
-    fields = [("offset", pa.int64()), ("seq", pa.int32())]
-    if row_type is None:
-        named = [("length_bytes", int), ("reason", str), ("detail", str), ("kept", bool)]
-    else:
-        named = [(column.name, column.python_type) for column in columns(row_type)]
-    return pa.schema([*fields, *((name, types[kind]) for name, kind in named)])
+def _disk(sources: tuple[Source, ...]) -> Disk:
+    return Disk(sources)

@@ -107,6 +107,7 @@ class Engine:
         started_s = world.clock.monotonic_s()
         walk = world.files.walk(source)
         on_disk = dict(walk)
+        world.names.forget()
         touched: set[SessionKey] = set()
         gone: set[SessionKey] = set()
         for lane in self.lanes:
@@ -122,9 +123,11 @@ class Engine:
                 proof_max_us=int(world.limits.proof_max_s * 1e6),
                 unlisted=walk.unlisted,
             )
-            for key in (*found.touch, *found.gone):
+            # What waits already is left alone: a file is not less quiet for being looked at.
+            new = [key for key in found.touch if lane.worker.losses.expect(key, on_disk[key])]
+            for key in (*new, *found.gone):
                 lane.queue.touch(key)
-            touched.update(found.touch)
+            touched.update(new)
             gone.update(found.gone)
         world.instruments.touches.labels("sweep").inc(len(touched) + len(gone))
         world.instruments.sweep_finds.labels(source).inc(len(touched) + len(gone))

@@ -5,13 +5,14 @@ between two steps costs nothing, and reading in steps gives the rows of reading 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging import Logger
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
+
+import msgspec
 
 from core.blocks import BLOCK_BYTES, BlockDigester, block_span, digest, digest_at
-from core.errors import PermanentError, TransientError
+from core.errors import ChangedError, PermanentError
 from core.keys import SessionKey
 from core.ledger import LedgerEntry
 from core.lines import Fault, Line, complete_length, whole_records
@@ -31,8 +32,7 @@ from service.decoding import Decode, decode
 from service.limits import Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """Rows of the bytes up to `committed_bytes`, ready to be committed."""
 
     committed_bytes: int
@@ -112,7 +112,7 @@ class LineReading:
             piece = self._file.read(at, min(self._limits.chunk_bytes, end - at))
             # The digest must not vouch for lines that have taken its place since it was measured.
             if 0 <= piece.find(b"\n") != end - at - 1:
-                raise TransientError("the file was rewritten while it was read", reason="replaced")
+                raise ChangedError("the file was rewritten while it was read", reason="replaced")
             self._digester.extend(piece)
         self._offset = end
         detail = f"over line_max_bytes ({self._limits.line_max_bytes})"
@@ -267,7 +267,7 @@ def line_rows(
     raising the processor's version rebuilds it.
     """
     out: dict[str, list[Any]] = {table: [] for table in processor.tables}
-    places = {row_type: out[table] for table, row_type in processor.tables.items()}
+    places = {row_type: out[table].append for table, row_type in processor.tables.items()}
     failed: list[Fault] = []
     rows_of = processor.rows
     for line in lines:
@@ -277,29 +277,29 @@ def line_rows(
             reason = type(error).__name__
             failed.append(Fault(line.offset, 0, "processor_error", reason, kept=False))
             continue
+        offset = line.offset
         for seq, row in enumerate(made):
-            _place(places, row).append((line.offset, seq, *row))
+            place = places.get(type(row)) or _undeclared(row)
+            place((offset, seq, *row))
     return out, failed
 
 
 def group_rows(tables: Mapping[str, type], rows: Iterable[tuple[int, Any]]) -> dict[str, list[Any]]:
     """Rows by table, numbered in the order the processor gave them."""
     out: dict[str, list[Any]] = {table: [] for table in tables}
-    places = {row_type: out[table] for table, row_type in tables.items()}
+    places = {row_type: out[table].append for table, row_type in tables.items()}
     for seq, (offset, row) in enumerate(rows):
-        _place(places, row).append((offset, seq, *row))
+        place = places.get(type(row)) or _undeclared(row)
+        place((offset, seq, *row))
     return out
 
 
-def _place(places: Mapping[type, list[Any]], row: Any) -> list[Any]:
-    place = places.get(type(row))
-    if place is None:
-        raise PermanentError(
-            f"a row of type {type(row).__name__} belongs to no declared table",
-            reason="undeclared_table",
-            hint="add it to the processor's tables",
-        )
-    return place
+def _undeclared(row: Any) -> NoReturn:
+    raise PermanentError(
+        f"a row of type {type(row).__name__} belongs to no declared table",
+        reason="undeclared_table",
+        hint="add it to the processor's tables",
+    )
 
 
 def _dialect(data: bytes) -> str:

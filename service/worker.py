@@ -14,18 +14,18 @@ from typing import Any
 
 from core import outcome, plan
 from core.blocks import BlockDigester
-from core.errors import SessionwatchError, TransientError, with_reason
+from core.errors import ChangedError, SessionwatchError, TransientError, with_reason
 from core.keys import SessionKey
 from core.ledger import FileStat, LedgerEntry
+from core.loss import Loss
 from core.rows import Abandon, Chunk, Commit, Receipt
 from core.seams import OpenFile
+from service.losses import COMPRESSED, Losses
 from service.reading import LineReading, Step, WholeReading, has_unread, prove
 from service.world import Reading, World
 from watcher.disk import SourceMissing
 
 log = logging.getLogger("sessionwatch.worker")
-
-COMPRESSED = (".gz", ".zst")
 
 
 class Stopping(Exception):
@@ -42,18 +42,24 @@ class Worker:
         self._processor = processor
         self._touch = touch
         self._failed: dict[SessionKey, Exception] = {}
+        self.losses = Losses(world, processor)
 
     def run(self, key: SessionKey, done: Callable[[], None]) -> None:
         """Do what the file needs; `done` is called once its last commit has been answered."""
         failed = self._failed.pop(key, None)
+        self.losses.begin(key)
         try:
             last = self._fail(key, failed) if failed else self._attempt(key)
         except FileNotFoundError:
             last = self._gone(key)
         except (SourceMissing, Stopping):
             last = None  # Says nothing about the file; the sweep after the return or restart will.
+        except ChangedError:
+            last = None
+            self._touch(key, 0.0)
         except Exception as error:  # Processors and file systems are foreign code.
             last = self._fail(key, error)
+        self.losses.end(key)
         if last is None:
             done()
         else:
@@ -89,11 +95,12 @@ class Worker:
         """Go on from the committed bytes if they still stand."""
         digester = prove(file, entry, proof)
         if digester is None or self._must_load(entry, file):
-            return self._load(key, entry, file)
+            return self._load(key, entry, file, stands=digester is not None)
+        lost = self.losses.by_change(key, entry, file, stands=True)
         if self._processor.kind != "line":
-            return self._write(entry, entry, None, file, proof)
+            return self._write(entry, entry, None, file, proof, lost)
         reading = self._reading(key, file, entry, digester)
-        return self._write(entry, entry, reading, file, proof)
+        return self._write(entry, entry, reading, file, proof, lost)
 
     def _must_load(self, entry: LedgerEntry, file: OpenFile) -> bool:
         """Do the committed bytes stand, and is there more than could be added to their rows?
@@ -106,15 +113,24 @@ class Worker:
         return has_unread(file, entry, self._processor.kind, self._world.limits)
 
     def _load(
-        self, key: SessionKey, entry: LedgerEntry | None, file: OpenFile
+        self,
+        key: SessionKey,
+        entry: LedgerEntry | None,
+        file: OpenFile,
+        *,
+        stands: bool | None = None,
     ) -> "Future[Receipt] | None":
-        """Read everything into a new generation, beside the old one's rows if there are any."""
+        """Read everything into a new generation, beside the old one's rows if there are any.
+
+        `stands`: do the committed bytes stand? None if nobody looked.
+        """
+        lost = self.losses.by_change(key, entry, file, stands=stands)
         generation = self._world.new_generation()
         base = entry or LedgerEntry(self._processor.name, key)
         fresh = replace(base, generation=generation, committed_bytes=0, blocks=b"", settled=False)
         reading = self._reading(key, file, fresh, BlockDigester())
         try:
-            return self._write(entry, fresh, reading, file, "all")
+            return self._write(entry, fresh, reading, file, "all", lost)
         except Exception:
             self._world.submit(Abandon(generation))
             raise
@@ -126,8 +142,11 @@ class Worker:
         reading: Reading | None,
         file: OpenFile,
         proof: plan.Proof,
+        lost: Loss | None,
     ) -> "Future[Receipt] | None":
         """Submit every step from `start` on; the last one also notes what this look found.
+
+        What was `lost` is written with the first commit, from which on `before` knows no more.
 
         Of a file's first load and of an append every step is visible at once. Any other load is
         written beside the rows that readers see, and its last step makes it live.
@@ -142,14 +161,14 @@ class Worker:
                 self._world.submit(Chunk(after.generation, held.rows))
                 self._count_step(held)
             elif held:
-                self._submit_step(before, after, held, file)
-                before = after
+                self._submit_step(before, after, held, file, lost)
+                before, lost = after, None
             after, held = self._advanced(after, step, proof), step
         tail_bytes = reading.tail_bytes if reading else 0
         settled = self._settled(after, file, tail_bytes, proof)
         if held:
-            return self._submit_step(before, settled, held, file)
-        return None if settled == before else self._world.submit(Commit(before, settled))
+            return self._submit_step(before, settled, held, file, lost)
+        return None if settled == before else self._commit(Commit(before, settled, loss=lost))
 
     def _reading(
         self, key: SessionKey, file: OpenFile, entry: LedgerEntry, digester: BlockDigester
@@ -190,12 +209,18 @@ class Worker:
         return outcome.settled(entry, age_ns=file.age_ns, wait_s=wait_s, proof=proof, now_us=now_us)
 
     def _gone(self, key: SessionKey) -> "Future[Receipt] | None":
-        """The file vanished: its rows stay, marked."""
+        """The file vanished: its rows stay, marked. If it was only seen, it is listed where bytes
+        were lost with it."""
+        version, now_us = self._processor.version, self._world.clock.now_us()
         entry = self._world.ledger.get(self._processor.name, key)
-        if entry is None or entry.source_gone:
+        lost = self.losses.by_vanishing(key, entry)
+        if not lost and (entry is None or entry.source_gone):
             return None
         self._count("gone")
-        return self._world.submit(Commit(entry, outcome.vanished(entry)))
+        seen = LedgerEntry(
+            self._processor.name, key, processor_version=version, committed_at_us=now_us
+        )
+        return self._commit(Commit(entry, outcome.vanished(entry or seen), loss=lost))
 
     def _fail(self, key: SessionKey, error: Exception) -> "Future[Receipt]":
         """Note a failure beside the last good version."""
@@ -230,13 +255,24 @@ class Worker:
             return None
 
     def _submit_step(
-        self, before: LedgerEntry | None, after: LedgerEntry, step: Step, file: OpenFile
+        self,
+        before: LedgerEntry | None,
+        after: LedgerEntry,
+        step: Step,
+        file: OpenFile,
+        lost: Loss | None,
     ) -> "Future[Receipt]":
         self._count_step(step)
-        future = self._world.submit(Commit(before, after, step.rows))
+        future = self._commit(Commit(before, after, step.rows, lost))
         future.add_done_callback(lambda done: self._note(after.key, done))
         if before is not None and before.generation == after.generation:
             future.add_done_callback(lambda done: self._observe_lag(done, file.stat))
+        return future
+
+    def _commit(self, commit: Commit) -> "Future[Receipt]":
+        future = self._world.submit(commit)
+        if commit.loss:
+            future.add_done_callback(lambda done: self.losses.count(done, commit))
         return future
 
     def _observe_lag(self, future: "Future[Receipt]", stat: FileStat) -> None:

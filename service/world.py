@@ -6,7 +6,7 @@ runs on this machine or inside a test.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from core.keys import SessionKey
@@ -15,6 +15,7 @@ from core.seams import Clock, Files, Ledger, OpenFile
 from metrics.instruments import Instruments
 from service.decoding import Decode, decode
 from service.limits import Limits
+from service.names import Names
 from service.reading import Step
 
 
@@ -58,3 +59,7 @@ class World:
     backfill: Backfill | None = None
     stopping: Callable[[], bool] = lambda: False
     decode: Decode = decode
+    names: Names = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names = Names(self.files, self.clock)

@@ -13,6 +13,7 @@ import duckdb
 
 from core.errors import PermanentError
 from core.rows import ArrowRows, RowSet
+from state.arrow import table_of
 
 _PLACE = {"generation": "BIGINT", "offset": "BIGINT", "seq": "INTEGER"}
 _KINDS: Mapping[str, tuple[type, ...]] = {
@@ -37,16 +38,16 @@ def insert_sets(
     `columns` are the processor's own, in the order of its rows. Raises as `insert` does.
     """
     tuples: list[tuple[Any, ...]] = []
-    streams: list[tuple[int, ArrowRows]] = []
+    arrows: list[tuple[int, ArrowRows]] = []
     for generation, rows in sets:
         if isinstance(rows, ArrowRows):
-            streams.append((generation, rows))
+            arrows.append((generation, rows))
         else:
             tuples.extend((generation, *row) for row in rows)
     if tuples:
         insert(db, f'raw."{table}"', _PLACE | dict(columns), tuples)
-    if streams:
-        db.register("incoming", _one_table(streams))
+    if arrows:
+        db.register("incoming", table_of(arrows, columns))
         db.execute(f'INSERT INTO raw."{table}" BY NAME SELECT * FROM incoming')
         db.unregister("incoming")
 
@@ -76,14 +77,3 @@ def _by_column(table: str, columns: Mapping[str, str], rows: Sequence[Any]) -> l
                     f"{table}.{name} is {sql} and was given {kind.__name__}", reason="rows_refused"
                 )
     return lists
-
-
-def _one_table(streams: Sequence[tuple[int, ArrowRows]]) -> Any:
-    """Arrow streams of several generations as one table with the generation in front."""
-    import pyarrow as pa  # Only the backfill sends Arrow, and it costs 60 MB to import.
-
-    parts = [pa.ipc.open_stream(rows.stream).read_all() for _, rows in streams]
-    marks = [
-        pa.repeat(pa.scalar(generation, pa.int64()), rows.count) for generation, rows in streams
-    ]
-    return pa.concat_tables(parts).add_column(0, "generation", pa.chunked_array(marks))

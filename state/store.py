@@ -22,8 +22,10 @@ import duckdb
 from core.errors import PermanentError, SessionwatchError
 from core.keys import SessionKey, session_of, user_of
 from core.ledger import LedgerEntry
+from core.loss import Loss
 from core.rows import (
     QUARANTINE,
+    QUARANTINE_COLUMNS,
     Abandon,
     Chunk,
     Collect,
@@ -33,7 +35,7 @@ from core.rows import (
     RowSet,
 )
 from core.tables import columns
-from state import ledger, schema
+from state import ledger, losses, schema
 from state.inserts import insert, insert_sets
 from state.ledger import LedgerMirror
 from state.migrations import Migration, released
@@ -42,12 +44,6 @@ from state.refusals import refused_open, refused_write
 WAL_BYTES_MAX = 256 << 20
 SPILL_BYTES_MAX = 4 << 30
 """What one statement may write beside the database before it fails instead of filling the disk."""
-_QUARANTINE_COLUMNS = {
-    "length_bytes": "BIGINT",
-    "reason": "VARCHAR",
-    "detail": "VARCHAR",
-    "kept": "BOOLEAN",
-}
 _FILE_COLUMNS = {
     "file_id": "INTEGER",
     "source": "VARCHAR",
@@ -72,6 +68,7 @@ class _Group:
     receipts: list[Receipt | Exception] = field(default_factory=list)
     entries: dict[tuple[str, SessionKey], LedgerEntry] = field(default_factory=dict)
     rows: dict[str, list[tuple[int, RowSet]]] = field(default_factory=lambda: defaultdict(list))
+    losses: list[tuple[LedgerEntry, Loss]] = field(default_factory=list)
     building: set[int] = field(default_factory=set)
     garbage: set[int] = field(default_factory=set)
 
@@ -91,7 +88,7 @@ class Store:
         self._user = user
         self._cursor_lock = threading.Lock()
         self.schema_version = schema.migrate(db, released() if migrations is None else migrations)
-        self._columns: dict[str, Mapping[str, str]] = {QUARANTINE: _QUARANTINE_COLUMNS}
+        self._columns: dict[str, Mapping[str, str]] = {QUARANTINE: QUARANTINE_COLUMNS}
         for processor in processors:
             schema.declare(db, processor.name, processor.tables)
             for table, row_type in processor.tables.items():
@@ -188,6 +185,8 @@ class Store:
         for table, sets in group.rows.items():
             insert_sets(self._db, table, self._columns[table], sets)
         new_files = self._write_entries(group.entries)
+        file_ids = [new_files.get(e.key) or self._file_ids[e.key] for e, _ in group.losses]
+        losses.write(self._db, group.losses, file_ids)
         collected = self._collect(commands)
         self._db.execute("COMMIT")
         self._file_ids.update(new_files)
@@ -229,6 +228,8 @@ class Store:
                 group.garbage.add(after.generation)
             return Receipt(fenced=True)
         group.entries[place] = after
+        if commit.loss:
+            group.losses.append((after, commit.loss))
         if current and current.generation and current.generation != after.generation:
             group.garbage.add(current.generation)
         return Receipt(rows_written=_gather_rows(after.generation, commit.rows, group))

@@ -21,8 +21,9 @@ from core.rows import QUARANTINE, Commit, Receipt
 from core.tables import columns
 from processors import dialects, registry
 from service.backfill import to_arrow
+from service.decoding import decode
 from service.limits import Limits
-from service.reading import line_rows, split
+from service.reading import line_rows
 from state.store import Store
 from tests.tools import processors as doubles
 from tests.tools.hostile import files
@@ -99,8 +100,7 @@ def test_the_same_bytes_give_the_same_rows_whatever_was_read_before(
 def test_a_line_says_the_same_alone_and_in_any_order(processor: Any, data: bytes) -> None:
     if processor.kind != "line":
         return
-    shape = dialects.by_name(dialects.detect(data + b"\n"))
-    lines, _ = split(read_lines(data, 0, shape))
+    lines, _ = decode(data, 0, dialects.detect(data + b"\n"))
 
     together, _ = line_rows(processor, lines)
     backwards, _ = line_rows(processor, reversed(lines))

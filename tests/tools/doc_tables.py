@@ -1,0 +1,114 @@
+"""The tables of docs/operations.md that follow from the code: `make docs` writes them again.
+
+The rule: what is between `<!-- NAME: make docs -->` and `<!-- end -->` is generated and nothing else
+is touched; `tests/test_docs.py` compares, so a new setting or metric cannot be forgotten.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from processors import registry
+from service.limits import MIB
+from service.reload import LIVE
+from service.rules import Rule
+from service.settings import LIMIT_RULES, SOURCE_RULES, TOP_RULES, Settings, SourceSettings, value_of
+from service.settings_text import toml
+from service.supervisor import Service
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs/operations.md"
+_PART = re.compile(r"(<!-- (\w+): make docs -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def settings_table() -> str:
+    return _settings(TOP_RULES)
+
+
+def limits_table() -> str:
+    return _settings(LIMIT_RULES)
+
+
+def source_table() -> str:
+    return _table(
+        ("in `[[source]]`", "allowed", "what it is"),
+        ((f"`{name}`", rule.allowed, rule.about) for name, rule in SOURCE_RULES.items()),
+    )
+
+
+def metrics_table() -> str:
+    """Every metric of a real service (of one that has a source and is not started)."""
+    return _table(
+        ("metric", "kind", "labels", "what it is"),
+        (
+            (f"`{name}`", kind, ", ".join(f"`{label}`" for label in labels), text)
+            for name, kind, labels, text in metrics()
+        ),
+    )
+
+
+def metrics() -> list[tuple[str, str, Sequence[str], str]]:
+    """Name as it is scraped, kind, labels and help of each of our metrics."""
+    with TemporaryDirectory() as folder:
+        sources = (SourceSettings("team", Path(folder)),)
+        settings = Settings(sources=sources, db=Path(folder) / "t.duckdb", port=0)
+        service = Service(settings, registry.load())
+        try:
+            collectors: Iterable[Any] = service.instruments.registry._collector_to_names
+            found = [
+                (family.name + "_total" * (family.type == "counter"), family.type,
+                 tuple(getattr(collector, "_labelnames", ())), family.documentation)
+                for collector in collectors
+                for family in collector.collect()
+                if family.name.startswith("sessionwatch_")
+            ]  # fmt: skip
+        finally:
+            service.store.close()
+    return sorted(found)
+
+
+TABLES = {
+    "settings": settings_table,
+    "limits": limits_table,
+    "source": source_table,
+    "metrics": metrics_table,
+}
+
+
+def written(text: str) -> str:
+    """The document with every generated table as the code has it now."""
+    return _PART.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
+
+
+def _settings(rules: dict[str, Rule]) -> str:
+    rows = (
+        (
+            f"`{name}`",
+            f"`{toml(_default(name))}`{_human(name)}",
+            rule.allowed,
+            rule.about,
+            "yes" if name in LIVE else "",
+        )
+        for name, rule in rules.items()
+    )
+    return _table(("setting", "default", "allowed", "what it is", "live"), rows)
+
+
+def _default(name: str) -> Any:
+    return value_of(Settings(), name)
+
+
+def _human(name: str) -> str:
+    return f" ({_default(name) // MIB} MiB)" if name.endswith("_bytes") else ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in lines)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.stdout.write(f"{DOCUMENT}\n")
