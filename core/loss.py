@@ -7,11 +7,11 @@ name. A half line at the end is among them only then: as long as it may still be
 lost.
 
 What cannot be known, and is not counted: bytes that came and went between two stats; and, if a
-file was rewritten behind the bytes that are committed of it, whether what follows now is what
-followed then. In doubt nothing is called lost: unread bytes are taken for carried over as far as a
-file reaches that still begins with the committed ones. Of a compressed file only the case that
-nothing of it was ever read can be told, in compressed bytes. A document replaces itself by nature,
-so it loses only what vanishes.
+file was rewritten, whether what is there now is what was there then. In doubt nothing is called
+lost: unread bytes are taken for carried over as far as a file reaches that still begins with the
+committed ones, and what a sweep saw may already have been the new content. Of a compressed file
+only the case that nothing of it was ever read can be told, in compressed bytes. A document replaces
+itself by nature, so it loses only what vanishes.
 """
 
 from typing import Literal, NamedTuple
@@ -29,35 +29,80 @@ class Loss(NamedTuple):
     found_at_us: int
 
 
-def unread_bytes(entry: LedgerEntry | None, seen_bytes: int, *, compressed: bool) -> int:
-    """What stats have shown behind the committed bytes; `seen_bytes` is the largest size seen
-    since the entry was written.
+class Known(NamedTuple):
+    """What was known of a file before a look: its entry, and what sweeps saw since (the last stat,
+    with the largest size). An entry whose file was gone speaks of nothing that is there."""
 
-    A file that was gone has lost already what its entry's stat speaks of.
-    """
-    if entry is None:
-        return seen_bytes
-    known = 0 if entry.stat is None or entry.source_gone else entry.stat.size_bytes
-    known = max(known, seen_bytes)
-    if compressed:
-        return 0 if entry.generation else known
-    return max(0, known - entry.committed_bytes)
+    entry: LedgerEntry | None
+    seen: FileStat | None = None
+    compressed: bool = False
 
+    @property
+    def committed_bytes(self) -> int:
+        return self.entry.committed_bytes if self.entry else 0
 
-def by_change(
-    entry: LedgerEntry | None, stat: FileStat, unread: int, *, stands: bool, now_us: int
-) -> Loss | None:
-    """Of a file that is there as `stat` says. `stands`: does it begin with what is committed?"""
-    committed_bytes = entry.committed_bytes if entry else 0
-    lost = max(0, committed_bytes + unread - stat.size_bytes) if stands else unread
-    if not (unread and lost):
-        return None
-    if entry and entry.stat and entry.stat.identity != stat.identity:
-        return Loss(lost, "replaced", now_us)
-    shrunk = stat.size_bytes < committed_bytes + unread
-    return Loss(lost, "truncated" if shrunk else "rewritten", now_us)
+    @property
+    def noted(self) -> FileStat | None:
+        """The stat of the entry, of a file that was there."""
+        return None if self.entry is None or self.entry.source_gone else self.entry.stat
+
+    @property
+    def stats(self) -> list[FileStat]:
+        return [stat for stat in (self.noted, self.seen) if stat]
+
+    @property
+    def same_file(self) -> bool:
+        """Did the sweeps see the file that the entry speaks of?"""
+        return bool(self.noted and self.seen and self.noted.identity == self.seen.identity)
 
 
-def by_vanishing(unread: int, *, now_us: int) -> Loss | None:
+def unread_bytes(known: Known) -> int:
+    """What is lost if nothing of it comes back; 0: there is nothing to lose."""
+    if known.compressed and known.entry and known.entry.generation:
+        return 0
+    noted = _noted_bytes(known)
+    if known.seen is None:
+        return noted
+    if known.same_file:
+        return max(noted, known.seen.size_bytes - known.committed_bytes)
+    return noted + known.seen.size_bytes  # Another file, of which nothing was read.
+
+
+def by_vanishing(known: Known, *, now_us: int) -> Loss | None:
     """Of a file that is gone."""
-    return Loss(unread, "vanished", now_us) if unread else None
+    lost = unread_bytes(known)
+    return Loss(lost, "vanished", now_us) if lost else None
+
+
+def by_change(known: Known, stat: FileStat, *, stands: bool, now_us: int) -> Loss | None:
+    """Of a file that is there as `stat` says. `stands`: does it begin with what is committed?"""
+    if not unread_bytes(known):
+        return None
+    lost = _shrunk_by(known.stats, stat) if stands else _lost_by_rewriting(known, stat)
+    return Loss(lost, _how(known, stat), now_us) if lost else None
+
+
+def _noted_bytes(known: Known) -> int:
+    """Unread bytes that the entry's own stat speaks of."""
+    noted = known.noted
+    return max(0, noted.size_bytes - known.committed_bytes) if noted else 0
+
+
+def _shrunk_by(stats: list[FileStat], stat: FileStat) -> int:
+    return max(0, max(before.size_bytes for before in stats) - stat.size_bytes)
+
+
+def _lost_by_rewriting(known: Known, stat: FileStat) -> int:
+    seen = known.seen
+    if seen is None or seen.identity != stat.identity:
+        return unread_bytes(known)
+    # The sweep saw this file, but before or after it was rewritten?
+    after = _noted_bytes(known) + _shrunk_by([seen], stat)
+    return min(unread_bytes(known), after) if known.same_file else after
+
+
+def _how(known: Known, stat: FileStat) -> How:
+    before = known.stats[0]
+    if before.identity != stat.identity:
+        return "replaced"
+    return "truncated" if _shrunk_by(known.stats, stat) else "rewritten"

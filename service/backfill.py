@@ -88,7 +88,7 @@ class Pool:
         """The child with least to do; a new one while all are busy and there may be more."""
         with self._lock:
             self._used = True
-            self._children = [child for child in self._children if not child.dead]
+            self._end([child for child in self._children if child.dead])
             least = min(self._children, key=lambda child: child.asked_count, default=None)
             if least is None or (least.asked_count and len(self._children) < self._processes):
                 least = Child(_read)
@@ -99,15 +99,18 @@ class Pool:
         """Stop the children if nobody used them since the last call: memory at rest is bounded."""
         with self._lock:
             idle, self._used = not self._used and not self._readings, False
-        if idle:
-            self.close()
+            if idle:
+                self._end(self._children)
 
     def close(self) -> None:
-        """Stop the children."""
+        """Stop the children, whatever they do: nobody waits for it any more."""
         with self._lock:
-            children, self._children = self._children, []
+            self._end(self._children)
+
+    def _end(self, children: Sequence[Child]) -> None:
         for child in children:
             child.end()
+        self._children = [child for child in self._children if child not in children]
 
     def _count(self, change: int) -> None:
         with self._lock:
@@ -131,7 +134,7 @@ class PoolReading:
             self._pool._count(-1)
 
     def _steps(self) -> Iterator[Step]:
-        asked = self._ask()
+        asked: tuple[Child, Future[Any]] | None = self._ask()
         while asked:
             child, future = asked
             result: _Result = child.wait(future)

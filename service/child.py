@@ -40,14 +40,14 @@ class Child:
         return len(self._asked)
 
     def ask(self, question: Any) -> "Future[Any]":
-        """Send a question. The future is only ever set by `wait`, for this or a later one."""
+        """Send a question. The future is only set once somebody waits for this or a later one."""
         future: Future[Any] = Future()
         with self._asking:
-            self._asked.append(future)
             try:
                 self._pipe.send(question)
             except OSError:
-                self.dead = True  # `wait` finds the pipe closed and fails everything asked.
+                self.dead = True  # What it answered before can still be read, and then the end.
+            self._asked.append(future)
         return future
 
     def wait(self, future: "Future[Any]") -> Any:
@@ -67,12 +67,11 @@ class Child:
     def _take(self) -> None:
         try:
             answer, error = self._pipe.recv()
-        except (EOFError, OSError):
+        except Exception:  # The end, or what cannot be read: nothing behind it can be trusted.
             self.dead = True
             while self._asked:
-                self._asked.popleft().set_exception(
-                    TransientError("a reading process died", reason="backfill_died")
-                )
+                died = TransientError("a reading process died", reason="backfill_died")
+                self._asked.popleft().set_exception(died)
             return
         future = self._asked.popleft()
         if error is None:
@@ -95,7 +94,8 @@ def _answered(answer: Answer, question: Any) -> tuple[Any, Exception | None]:
     except (OSError, SessionwatchError) as error:
         return None, error
     except Exception as error:  # Foreign code; its errors may not survive the way back.
-        return None, TransientError(f"{type(error).__name__}: {error}"[:500], reason="processor_error")
+        text = f"{type(error).__name__}: {error}"[:500]
+        return None, TransientError(text, reason="processor_error")
 
 
 def _end_with_parent() -> None:

@@ -40,7 +40,7 @@ class LaneThreads:
             lane.queue.close()
         clock = self._engine.world.clock
         deadline_s = clock.monotonic_s() + timeout_s
-        for thread in self._threads:
+        for thread in filter(lambda thread: thread.ident is not None, self._threads):
             thread.join(max(0.0, deadline_s - clock.monotonic_s()))
         return not any(thread.is_alive() for thread in self._threads)
 

@@ -42,7 +42,8 @@ class Timer:
     def stop(self, timeout_s: float) -> bool:
         self._stopping = True
         self._wake.set()
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:  # Else the start failed before it came to this.
+            self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _run(self) -> None:

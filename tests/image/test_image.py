@@ -96,7 +96,19 @@ def test_it_runs_as_its_own_user_without_privileges(container):
     assert set(fields["Uid"].split()) == {"10001"}
     assert fields["NSpid"].split()[-1] == "1"
     assert int(fields["CapEff"], 16) == 0
-    assert container.run(["touch", "/x"]).returncode != 0
+
+
+def test_it_can_write_to_its_volume_and_to_tmp_alone(container):
+    mounts = [
+        line.split() for line in Path(f"/proc/{container.pid}/mountinfo").read_text().splitlines()
+    ]
+    writable = {
+        fields[4] for fields in mounts if not fields[4].startswith(("/dev", "/proc"))
+        and "rw" in fields[5].split(",")
+    }  # fmt: skip
+
+    assert "/" in {fields[4] for fields in mounts}
+    assert {"/var/lib/sessionwatch", "/tmp"} == writable
     assert container.run(["touch", "/opt/sessionwatch/x"]).returncode != 0
 
 

@@ -1,6 +1,7 @@
 """`config check`, `config show`, `completion` and `--version`, as a person types them."""
 
 import importlib.metadata
+import os
 import shutil
 import subprocess
 import sys
@@ -8,9 +9,11 @@ import tomllib
 from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
+from service.cli import app
 from service.settings import RULES, Settings, load
-from tests.tools.service import PROJECT, environment, sessionwatch
+from tests.tools.service import PROJECT, Outcome, environment
 
 EXAMPLE = PROJECT / "docs/sessionwatch.example.toml"
 
@@ -21,6 +24,20 @@ def config(tmp_path):
     path = tmp_path / "s.toml"
     path.write_text('port = 9000\n[[source]]\npath = "logs"\nname = "team"\n')
     return path
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith("SESSIONWATCH_"):
+            monkeypatch.delenv(name)
+
+
+def sessionwatch(*words, **settings):
+    """One command, in this process."""
+    given = {f"SESSIONWATCH_{name.upper()}": str(value) for name, value in settings.items()}
+    done = CliRunner().invoke(app, [str(word) for word in words], env=given)
+    return Outcome(done.exit_code, done.stdout, done.stderr)
 
 
 # Check.

@@ -4,6 +4,8 @@ A machine does to two files what agents and operators do, with and without event
 and restarts. Losses are append-only, so a single wrong row would stay.
 """
 
+from contextlib import suppress
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -74,10 +76,8 @@ class LossMachine(RuleBasedStateMachine):
     def crash_and_restart(self, after: int, before_commit: bool) -> None:
         self.world.crash_after, self.world.crash_before_commit = after, before_commit
         self.world.sweep()
-        try:
+        with suppress(Crash):
             self.world.engine.drain()
-        except Crash:
-            pass
         self.world.crash_after = None
         self.world.restart()
 

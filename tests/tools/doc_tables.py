@@ -1,7 +1,7 @@
 """The tables of docs/operations.md that follow from the code: `make docs` writes them again.
 
-The rule: what is between `<!-- NAME: make docs -->` and `<!-- end -->` is generated and nothing else
-is touched; `tests/test_docs.py` compares, so a new setting or metric cannot be forgotten.
+The rule: what is between `<!-- NAME: make docs -->` and `<!-- end -->` is generated and nothing
+else is touched; `tests/test_docs.py` compares, so a new setting or metric cannot be forgotten.
 """
 
 import re
@@ -15,7 +15,14 @@ from processors import registry
 from service.limits import MIB
 from service.reload import LIVE
 from service.rules import Rule
-from service.settings import LIMIT_RULES, SOURCE_RULES, TOP_RULES, Settings, SourceSettings, value_of
+from service.settings import (
+    LIMIT_RULES,
+    SOURCE_RULES,
+    TOP_RULES,
+    Settings,
+    SourceSettings,
+    value_of,
+)
 from service.settings_text import toml
 from service.supervisor import Service
 
@@ -34,7 +41,10 @@ def limits_table() -> str:
 def source_table() -> str:
     return _table(
         ("in `[[source]]`", "allowed", "what it is"),
-        ((f"`{name}`", rule.allowed, rule.about) for name, rule in SOURCE_RULES.items()),
+        (
+            (f"`{name}`", rule.allowed.replace("*", r"\*"), rule.about)
+            for name, rule in SOURCE_RULES.items()
+        ),
     )
 
 
