@@ -45,9 +45,8 @@ format: .venv/.project ## Format the code and apply safe lint fixes
 docs: .venv/.project ## Write the generated tables of docs/operations.md again
 	$(BIN)/python -m tests.tools.doc_tables
 
-bench: .venv/.project ## Measure against the budgets; figures go to .run/benchmark.json
-	@mkdir -p .run
-	$(BIN)/pytest -m benchmark --timeout=900 --benchmark-json=.run/benchmark.json
+bench: .venv/.project ## Measure against the budgets (ARGS='--quick', '--only cold'); figures go to .run/bench.json
+	$(BIN)/python -m tests.benchmarks.bench $(ARGS)
 
 fault: .venv/.project ## Kills, full disks, dead threads
 	$(BIN)/pytest -m fault --timeout=900

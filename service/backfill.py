@@ -84,6 +84,11 @@ class Pool:
         )
         return PoolReading(self, task)
 
+    @property
+    def busy(self) -> bool:
+        """Is anything being read?"""
+        return self._readings > 0
+
     def child(self) -> Child:
         """The child with least to do; a new one while all are busy and there may be more."""
         with self._lock:

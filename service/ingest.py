@@ -47,12 +47,14 @@ def ingest(
     store = open_store(settings, registry)
     instruments = Instruments()
     limits = replace(settings.limits, tail_quiet_s=0.0)
-    writer = Writer(
-        store, clock=time.monotonic, patient=True, inbox_max=limits.inbox_max,
-        group_commits_max=limits.group_commits_max, group_rows_max=limits.group_rows_max,
-    )  # fmt: skip
     sources = sources_of(settings, registry)
     pool = Pool(sources, limits, processes=settings.backfill_processes)
+    writer = Writer(
+        store, clock=time.monotonic, patient=True,
+        expecting=lambda: pool.busy or any(lane.queue.depth for lane in engine.lanes),
+        inbox_max=limits.inbox_max, group_commits_max=limits.group_commits_max,
+        group_rows_max=limits.group_rows_max,
+    )  # fmt: skip
     engine = build_engine(
         settings, chosen, Disk(sources), store, writer.submit,
         instruments=instruments, limits=limits, pool=pool, at_once=True,

@@ -64,12 +64,12 @@ class Service:
         settings, registry, limits = self.settings, self._registry, self.settings.limits
         sources = sources_of(settings, registry)
         disk = Disk(sources, scratch=settings.db.absolute().parent)
+        self.pool = Pool(sources, limits, processes=settings.backfill_processes)
         self.writer = Writer(
             self.store, clock=self._clock.monotonic_s, on_group=self._on_group,
-            inbox_max=limits.inbox_max, group_commits_max=limits.group_commits_max,
-            group_rows_max=limits.group_rows_max,
+            expecting=lambda: self.pool.busy, inbox_max=limits.inbox_max,
+            group_commits_max=limits.group_commits_max, group_rows_max=limits.group_rows_max,
         )  # fmt: skip
-        self.pool = Pool(sources, limits, processes=settings.backfill_processes)
         self.engine: Engine = build_engine(
             settings, registry, disk, self.store, self.writer.submit,
             instruments=self.instruments, limits=limits, pool=self.pool,

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from contextlib import suppress
 from typing import Protocol
 
 from core.errors import TransientError
@@ -19,6 +20,8 @@ ROWS_MAX = 50_000
 LINGER_S = 0.2
 """A group that nobody waits for is held this long for more: a transaction costs about 5 ms however
 many rows it has, and a backfill would otherwise commit file by file."""
+_LOOK_S = 0.01
+"""How often a held group looks whether more is still expected."""
 
 
 class Applies(Protocol):
@@ -40,12 +43,15 @@ class Writer:
         group_commits_max: int = COMMANDS_MAX,
         group_rows_max: int = ROWS_MAX,
         patient: bool = False,
+        expecting: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`patient`: nobody waits for any command (one-shot runs)."""
+        """`patient`: nobody waits for any command (one-shot runs). `expecting`: may more of what
+        nobody waits for come soon?"""
         self._database = database
         self._clock = clock
         self._on_group = on_group
         self._patient = patient
+        self._expecting = expecting
         self._group_commits_max = group_commits_max
         self._group_rows_max = group_rows_max
         self._inbox: queue.Queue[tuple[Command, Future[Receipt]] | None] = queue.Queue(inbox_max)
@@ -127,11 +133,16 @@ class Writer:
             if not (self._patient or _is_backfill(item[0])):
                 deadline_s = 0.0
             try:
-                left_s = deadline_s - self._clock()
-                item = self._inbox.get(timeout=left_s) if left_s > 0 else self._inbox.get_nowait()
+                item = self._next(deadline_s)
             except queue.Empty:
                 return group, True
         return group, False
+
+    def _next(self, deadline_s: float) -> tuple[Command, Future[Receipt]] | None:
+        while (left_s := deadline_s - self._clock()) > 0 and self._expecting():
+            with suppress(queue.Empty):
+                return self._inbox.get(timeout=min(left_s, _LOOK_S))
+        return self._inbox.get_nowait()
 
     def _write(self, group: Sequence[tuple[Command, Future[Receipt]]]) -> None:
         if not group:

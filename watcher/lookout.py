@@ -87,10 +87,11 @@ class Lookout:
             self._renew(self.watch, why)
 
     def swept(self, folders_count: int) -> None:
-        """A walk saw so many folders: does the kernel watch as many?"""
+        """A walk saw so many folders: does the kernel watch as many? If not, another look soon
+        tells whether that lasts."""
         self.folders_wanted = folders_count
-        if self.watch and self.watch.compare(folders_count):
-            self._sweep_wanted("watches_missing")  # For a second look, soon.
+        if self.watch and self.watch.compare(folders_count) and not self.sight.blind:
+            self._sweep_wanted("watches_missing")
 
     def heard(self) -> None:
         """Its canary is among the notes, and everything before it has been worked off."""

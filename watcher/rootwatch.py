@@ -128,12 +128,13 @@ class RootWatch(FileSystemEventHandler):
         return self.canary.seen_s
 
     def compare(self, folders_wanted: int) -> bool:
-        """A walk saw so many folders; are fewer watched?"""
+        """A walk saw so many folders; are fewer watched, and were not before?"""
         if self._reader is None:
             return False
+        _, before = self._folders_missing
         missing = folders_wanted - self._reader.watch_count
-        self._folders_missing = (self._folders_missing[1], missing)
-        return missing > 0
+        self._folders_missing = (before, missing)
+        return before <= 0 < missing
 
     def has_room(self) -> bool:
         """Could one more folder be watched now?"""

@@ -4,6 +4,7 @@ The rule: what is between `<!-- NAME: make docs -->` and `<!-- end -->` is gener
 else is touched; `tests/test_docs.py` compares, so a new setting or metric cannot be forgotten.
 """
 
+import functools
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -59,6 +60,7 @@ def metrics_table() -> str:
     )
 
 
+@functools.cache
 def metrics() -> list[tuple[str, str, Sequence[str], str]]:
     """Name as it is scraped, kind, labels and help of each of our metrics."""
     with TemporaryDirectory() as folder:
