@@ -30,8 +30,8 @@ class Loss(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What was known of a file before a look: its entry, and what sweeps saw since (the last stat,
-    with the largest size). An entry whose file was gone speaks of nothing that is there."""
+    """What was known of a file before a look: its entry, and the stat that a sweep took since.
+    An entry whose file was gone speaks of nothing that is there."""
 
     entry: LedgerEntry | None
     seen: FileStat | None = None
@@ -54,6 +54,14 @@ class Known(NamedTuple):
     def same_file(self) -> bool:
         """Did the sweeps see the file that the entry speaks of?"""
         return bool(self.noted and self.seen and self.noted.identity == self.seen.identity)
+
+
+def known_of(
+    entry: LedgerEntry | None, seen: FileStat | None, *, compressed: bool = False
+) -> Known:
+    """A sweep takes its time: what it saw before the entry was written is no news."""
+    stale = entry and entry.stat and seen and seen.changed_ns <= entry.stat.changed_ns
+    return Known(entry, None if stale else seen, compressed)
 
 
 def unread_bytes(known: Known) -> int:

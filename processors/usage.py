@@ -43,11 +43,14 @@ class Usage:
         found: list[UsageRow] = [to.record_row(record)]
         # Asking first is faster than looping over nothing, and most lines have nothing.
         if record.usages:
-            found += [to.message_row(record, usage) for usage in record.usages]
+            for usage in record.usages:
+                found.append(to.message_row(record, usage))
         if record.tool_calls:
-            found += [to.tool_call_row(record, call) for call in record.tool_calls]
+            for call in record.tool_calls:
+                found.append(to.tool_call_row(record, call))
         if record.tool_results:
-            found += [to.tool_result_row(record, result) for result in record.tool_results]
+            for result in record.tool_results:
+                found.append(to.tool_result_row(record, result))
         if record.events:
             found += [to.event_row(record, event) for event in record.events]
         if record.prompts:

@@ -26,7 +26,9 @@ from state.arrow import packed
 from watcher.disk import Disk, Source
 
 TASK_BYTES = 16 << 20
-"""How much a child reads before it hands over: bounds what is in flight between processes."""
+TASK_STEPS = 8
+"""How much a child reads before it hands over: bounds what is in flight between processes. It is
+more than eight steps only where lines are so short that their rows weigh more than they do."""
 
 READ_ALONE_BYTES = 256 << 10
 READ_ALONE_WARM_BYTES = 16 << 10
@@ -177,7 +179,7 @@ def _types(row_type: type | None) -> tuple[str, ...]:
 
 
 def _read(task: _Task) -> _Result:
-    """One task, in a child: steps until `TASK_BYTES` are read or the file ends."""
+    """One task, in a child: steps until it has read enough or the file ends."""
     with _disk(task.sources).open(task.key) as file:
         if file.stat.identity != task.identity:
             raise ChangedError("the file was replaced while it was read", reason="replaced")
@@ -188,7 +190,8 @@ def _read(task: _Task) -> _Result:
         steps: list[Step] = []
         for step in reading:
             steps.append(replace(step, rows=to_arrow(step.rows, task.processor.tables)))
-            if step.committed_bytes - task.offset >= TASK_BYTES:
+            size_bytes = step.committed_bytes - task.offset
+            if size_bytes >= TASK_BYTES or len(steps) == TASK_STEPS:
                 return _Result(tuple(steps), reading.tail_bytes, more=True)
         return _Result(tuple(steps), reading.tail_bytes, more=False)
 

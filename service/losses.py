@@ -6,8 +6,9 @@ long as the file waits for its turn.
 """
 
 import logging
+import threading
 from concurrent.futures import Future
-from typing import Any, NamedTuple
+from typing import Any
 
 from core import loss
 from core.keys import SessionKey
@@ -23,38 +24,36 @@ log = logging.getLogger("sessionwatch.worker")
 COMPRESSED = (".gz", ".zst")
 
 
-class _Seen(NamedTuple):
-    """What sweeps saw of a file that waits: the last stat, and the same with the largest size."""
-
-    stat: FileStat
-    largest: FileStat
-
-
 class Losses:
     """`expect` is for sweeps; the worker calls the others, between `begin` and `end` of a run."""
 
     def __init__(self, world: World, processor: Any) -> None:
         self._world = world
         self._processor = processor
-        self._waiting: dict[SessionKey, _Seen] = {}
+        self._lock = threading.Lock()
+        self._waiting: dict[SessionKey, FileStat] = {}
+        self._larger: dict[SessionKey, FileStat] = {}
         self._in_hand: dict[SessionKey, FileStat] = {}
 
     def expect(self, key: SessionKey, stat: FileStat) -> bool:
         """A sweep found this file due. False if it waits already and has not changed since."""
-        before = self._waiting.get(key)
-        if before and before.stat == stat:
-            return False
-        same = before is not None and before.stat.identity == stat.identity
-        known_bytes = before.largest.size_bytes if before and same else 0
-        largest = stat._replace(size_bytes=max(known_bytes, stat.size_bytes))
-        self._waiting[key] = _Seen(stat, largest)
-        return True
+        with self._lock:
+            before = self._waiting.get(key)
+            if before == stat:
+                return False
+            if before and before.size_bytes > stat.size_bytes:
+                self._larger.setdefault(key, before)
+            self._waiting[key] = stat
+            return True
 
     def begin(self, key: SessionKey) -> None:
         """A worker takes the file in hand: what a sweep sees from now on is for the next run."""
-        seen = self._waiting.pop(key, None)
+        with self._lock:
+            seen, larger = self._waiting.pop(key, None), self._larger.pop(key, None)
+        if seen and larger and larger.identity == seen.identity:
+            seen = max(seen, larger, key=lambda stat: stat.size_bytes)
         if seen:
-            self._in_hand[key] = seen.largest
+            self._in_hand[key] = seen
 
     def end(self, key: SessionKey) -> None:
         """The run has ended."""
@@ -93,7 +92,8 @@ class Losses:
         log.warning("bytes_lost", extra={"processor": name, **values})
 
     def _known(self, key: SessionKey, entry: LedgerEntry | None) -> Known:
-        return Known(entry, self._in_hand.get(key), key.path.endswith(COMPRESSED))
+        compressed = key.path.endswith(COMPRESSED)
+        return loss.known_of(entry, self._in_hand.get(key), compressed=compressed)
 
     def _lives_on(self, key: SessionKey, known: Known) -> bool:
         """Of two files that were known of one name it is enough if one is found."""

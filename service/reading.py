@@ -4,10 +4,10 @@ The rule: a step ends at a record's end and carries everything its commit needs,
 between two steps costs nothing, and reading in steps gives the rows of reading the whole.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from logging import Logger
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,7 @@ from core.blocks import BLOCK_BYTES, BlockDigester, block_span, digest, digest_a
 from core.errors import ChangedError, PermanentError
 from core.keys import SessionKey
 from core.ledger import LedgerEntry
-from core.lines import Fault, Line, complete_length, whole_records
+from core.lines import Fault, complete_length, whole_records
 from core.plan import Proof, blocks_to_prove
 from core.rows import QUARANTINE, RowSets
 from core.seams import OpenFile
@@ -30,6 +30,11 @@ from processors.base import (
 )
 from service.decoding import Decode, decode
 from service.limits import Limits
+from service.mapping import group_rows, line_rows
+
+SPAN_LINES_MAX = 1 << 15
+"""A chunk of very short lines is taken in parts, because each line costs memory of its own: four
+MiB of two bytes a line were 1.1 GB of rows and faults."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -134,10 +139,13 @@ class LineReading:
         want_bytes = limits.chunk_bytes
         while True:
             data = self._file.read(offset, want_bytes)
-            size = complete_length(data)
+            size = _span_length(data, limits.chunk_bytes)
             if size:
                 yield _Span(offset, data[:size])
                 offset += size
+            if data.find(b"\n", size) >= 0:  # The rest is read again, as the beginning of a chunk.
+                want_bytes = limits.chunk_bytes
+                continue
             if len(data) < want_bytes:
                 yield from self._tail(offset, data[size:])
                 return
@@ -258,48 +266,12 @@ def _countable_length(data: bytes, file: OpenFile, limits: Limits) -> int:
     return size + (whole_records(data[size:]) if quiet else 0)
 
 
-def line_rows(
-    processor: LineProcessor, lines: Iterable[Line[Any]]
-) -> tuple[dict[str, list[Any]], list[Fault]]:
-    """Rows by table, and a fault for each line the processor could not take.
-
-    A line processor is pure, so a line it raises on would fail at every try: it is listed, and
-    raising the processor's version rebuilds it.
-    """
-    out: dict[str, list[Any]] = {table: [] for table in processor.tables}
-    places = {row_type: out[table].append for table, row_type in processor.tables.items()}
-    failed: list[Fault] = []
-    rows_of = processor.rows
-    for line in lines:
-        try:
-            made = list(rows_of(line))
-        except Exception as error:  # A processor is foreign code.
-            reason = type(error).__name__
-            failed.append(Fault(line.offset, 0, "processor_error", reason, kept=False))
-            continue
-        offset = line.offset
-        for seq, row in enumerate(made):
-            place = places.get(type(row)) or _undeclared(row)
-            place((offset, seq, *row))
-    return out, failed
-
-
-def group_rows(tables: Mapping[str, type], rows: Iterable[tuple[int, Any]]) -> dict[str, list[Any]]:
-    """Rows by table, numbered in the order the processor gave them."""
-    out: dict[str, list[Any]] = {table: [] for table in tables}
-    places = {row_type: out[table].append for table, row_type in tables.items()}
-    for seq, (offset, row) in enumerate(rows):
-        place = places.get(type(row)) or _undeclared(row)
-        place((offset, seq, *row))
-    return out
-
-
-def _undeclared(row: Any) -> NoReturn:
-    raise PermanentError(
-        f"a row of type {type(row).__name__} belongs to no declared table",
-        reason="undeclared_table",
-        hint="add it to the processor's tables",
-    )
+def _span_length(data: bytes, chunk_bytes: int) -> int:
+    """How much of it to take at once: whole lines, not more than `chunk_bytes`, not too many."""
+    size = data.rfind(b"\n", 0, chunk_bytes) + 1
+    while data.count(b"\n", 0, size) > SPAN_LINES_MAX:
+        size = data.rfind(b"\n", 0, size // 2) + 1
+    return size or data.find(b"\n") + 1
 
 
 def _dialect(data: bytes) -> str:

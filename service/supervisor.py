@@ -81,17 +81,19 @@ class Service:
             observer=settings.observer, with_canary=settings.canary,  # type: ignore[arg-type]
             instruments=self.instruments, notes_max=limits.notes_max,
         )  # fmt: skip
-        self.sweeping = Sweeping(self.engine, self._clock, self._on_swept)
+        self.sweeping = Sweeping(
+            self.engine, self._clock, on_swept=self._on_swept, on_refused=self.observer.unlisted
+        )
         self.timer = Timer(
             {
                 "sweep": lambda: self.sweeping.all(self.settings.sweep_s),
-                "check": self._check,
                 "poll": self._poll,
                 "collect": self._collect,
                 "rest": self._rest,
             },
             self._clock,
         )
+        self.checks = Timer({"check": self._check}, self._clock, "timer-checks")
         self.queries = Queries(self.store, sql_s=limits.sql_s, sql_rows_max=limits.sql_rows_max)
         self.server = Server(
             self, self.queries, self.instruments, host=settings.host, port=settings.port,
@@ -107,6 +109,7 @@ class Service:
         self.server.start()
         self.observer.start()
         self.timer.start()
+        self.checks.start()
         log.info(
             "started",
             extra={
@@ -146,7 +149,8 @@ class Service:
 
         self._stopping.set()
         self.observer.stop(min(5.0, left_s()))
-        clean = self.timer.stop(left_s())
+        clean = self.checks.stop(left_s())
+        clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
         self.pool.close()
         clean &= self.server.stop(min(5.0, left_s()))
@@ -161,7 +165,7 @@ class Service:
         parts = {
             "writer": self.writer.alive,
             "workers": self.lanes.alive,
-            "timer": self.timer.alive,
+            "timer": self.timer.alive and self.checks.alive,
             "watcher": self.observer.alive(),
             "http": self.server.alive,
         }

@@ -22,11 +22,19 @@ HURRY_SHARE = 10
 class Sweeping:
     """Called by the timer's thread, except for `hurry_s` and `complaints`."""
 
-    def __init__(self, engine: Engine, clock: Clock, on_swept: Callable[[Swept], None]) -> None:
-        """`on_swept` is told of every source that could be listed."""
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        *,
+        on_swept: Callable[[Swept], None],
+        on_refused: Callable[[str], None],
+    ) -> None:
+        """`on_swept` is told of every source that could be listed, `on_refused` of the others."""
         self._engine = engine
         self._clock = clock
         self._on_swept = on_swept
+        self._on_refused = on_refused
         self._listed: dict[str, bool] = {}
         self._ended_s = self._took_s = 0.0
 
@@ -61,6 +69,7 @@ class Sweeping:
                     reason = error.strerror
                     log.warning("sweep_failed", extra={"source": source, "reason": reason})
                 self._listed[source] = False
+                self._on_refused(source)
                 continue
             self._listed[source] = True
             log.debug(

@@ -1,7 +1,9 @@
-"""One thread for everything that happens by the clock: sweeps, proofs, collection, checks.
+"""A thread for what happens by the clock: sweeps and collection, and in another one the checks of
+the watch.
 
-The rule: a job says how long to wait until its next run; jobs run one after another, so none of
-them may block. A job that raises ends the thread, which the supervisor takes as the end.
+The rule: a job says how long to wait until its next run; jobs of a timer run one after another, so
+one that a file system holds up has a timer to itself. A job that raises ends the thread, which the
+supervisor takes as the end.
 """
 
 import threading
@@ -16,14 +18,14 @@ Job = Callable[[], float]
 class Timer:
     """Runs named jobs; the first run of each is at once."""
 
-    def __init__(self, jobs: Mapping[str, Job], clock: Clock) -> None:
+    def __init__(self, jobs: Mapping[str, Job], clock: Clock, name: str = "timer") -> None:
         self._jobs = dict(jobs)
         self._clock = clock
         self._due_s = dict.fromkeys(self._jobs, clock.monotonic_s())
         self._wake = threading.Event()
         self._stopping = False
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="timer", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
     def alive(self) -> bool:

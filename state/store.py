@@ -36,7 +36,7 @@ from core.rows import (
 )
 from core.tables import columns
 from state import ledger, losses, schema
-from state.inserts import insert, insert_sets
+from state.inserts import insert, insert_sets, run
 from state.ledger import LedgerMirror
 from state.migrations import Migration, released
 from state.refusals import refused_open, refused_write
@@ -241,7 +241,8 @@ class Store:
         file_ids = {key: new_files.get(key) or self._file_ids[key] for _, key in entries}
         old = [(name, file_ids[key]) for name, key in entries if self.ledger.get(name, key)]
         if old:
-            self._db.execute(
+            run(
+                self._db,
                 "DELETE FROM ledger USING (SELECT unnest($1::VARCHAR[]) AS p, "
                 "unnest($2::INTEGER[]) AS f) b WHERE processor = b.p AND file_id = b.f",
                 [list(column) for column in zip(*old, strict=True)],

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from contextlib import suppress
 from typing import Protocol
 
 from core.errors import TransientError

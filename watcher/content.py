@@ -57,7 +57,10 @@ class PlainFile:
 
 
 class PackedFile:
-    """A compressed file: reading on is cheap, reading back starts again at its beginning."""
+    """A compressed file: reading on is cheap, and so is reading the end of the last read again.
+
+    Reading further back starts again at the beginning of the file.
+    """
 
     def __init__(
         self, stat: FileStat, age_ns: int, start: Callable[[], Stream], reason: str
@@ -68,27 +71,35 @@ class PackedFile:
         self._reason = reason
         self._stream: Stream | None = None
         self._at = 0
+        self._kept = b""
+        """What was read last; it ends at `_at`."""
 
     def read(self, offset: int, size_bytes: int) -> bytes:
         """See `core.seams.OpenFile`. Raises `PermanentError` if it needs corrupt data."""
-        if self._stream is None or offset < self._at:
-            self._stream, self._at = self._start(), 0
+        if self._stream is None or offset < self._at - len(self._kept):
+            self._stream, self._at, self._kept = self._start(), 0, b""
         while self._at < offset and self._next(min(SKIP_BYTES, offset - self._at)):
-            pass
-        if self._at != offset:
+            self._kept = b""
+        if self._at < offset:
             return b""
-        parts: list[bytes] = []
+        # Readers take whole lines and come back for the beginning of the next one.
+        back = self._at - offset
+        parts = [self._kept[len(self._kept) - back :][:size_bytes]] if back else []
+        if back >= size_bytes:
+            return parts[0] if parts else b""
+        size_bytes -= back
         while size_bytes and (part := self._next(size_bytes)):
             parts.append(part)
             size_bytes -= len(part)
-        return b"".join(parts)
+        self._kept = parts[0] if len(parts) == 1 else b"".join(parts)
+        return self._kept
 
     def _next(self, size: int) -> bytes:
         assert self._stream is not None
         try:
             data = self._stream.read(size)
         except (zlib.error, zstandard.ZstdError) as error:
-            self._stream = None
+            self._stream, self._kept = None, b""
             raise PermanentError(
                 f"cannot unpack what follows byte {self._at}: {error}", reason=self._reason
             ) from error

@@ -6,6 +6,7 @@ Everything is done through watchdog's public names; what each works around is sa
 """
 
 import errno
+import logging
 import os
 import warnings
 from collections.abc import Callable
@@ -30,6 +31,9 @@ from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGroupe
 # up: 0.5 s by default, and at times so does a plain rename. Two halves are written to the queue
 # by one system call, so a fraction of that finds them; unpaired ones mean the same to us.
 InotifyMoveEventGrouper.delay = 0.02
+
+# At ERROR it tells that an emitter is asked for events while it stops, which is how it stops.
+logging.getLogger("watchdog.observers.inotify").setLevel(logging.CRITICAL)
 
 # `mkdir -p` makes watchdog watch the inner folder twice, which is harmless.
 warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)

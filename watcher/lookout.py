@@ -1,6 +1,8 @@
 """Looks after one source: has it watched or polled, judges the watch and makes it anew.
 
-The rule: what is wrong, since when and what to say is decided in `watcher.sight`; here it is done.
+The rules: what is wrong, since when and what to say is decided in `watcher.sight`; here it is done.
+A polled source is judged by its sweeps alone and never touched by `check`, because a file system
+that does not answer would hold up the checks of all sources.
 """
 
 import logging
@@ -50,11 +52,13 @@ class Lookout:
         self._instruments = instruments
         self._retry_s = retry_s
         self._try_again_s = 0.0
+        self._swept_s = time.monotonic()
+        self._between_sweeps_s = 0.0
 
     @property
     def unheard(self) -> bool:
-        """Is its root there, while events do not speak for all of it?"""
-        return (self.polled or self.sight.blind) and self.sight.why != "root_missing"
+        """Is it to be swept again and again, because events do not speak for all of it?"""
+        return self.polled or (self.sight.blind and self.sight.why != "root_missing")
 
     def complaint(self) -> str:
         """Why it is not watched, and what to do."""
@@ -76,6 +80,9 @@ class Lookout:
     def check(self) -> None:
         """Judge the watch, and make it anew if it is damaged and has rested."""
         now_s = time.monotonic()
+        if self.polled:
+            self._check_polled(now_s)
+            return
         if self.watch is None:
             self._check_unwatched(now_s)
             return
@@ -89,9 +96,18 @@ class Lookout:
     def swept(self, folders_count: int) -> None:
         """A walk saw so many folders: does the kernel watch as many? If not, another look soon
         tells whether that lasts."""
+        now_s = time.monotonic()
         self.folders_wanted = folders_count
+        self._swept_s, self._between_sweeps_s = now_s, now_s - self._swept_s
+        if self.polled:
+            self._judge("", now_s)
         if self.watch and self.watch.compare(folders_count) and not self.sight.blind:
             self._sweep_wanted("watches_missing")
+
+    def unlisted(self) -> None:
+        """A sweep found that it cannot be listed."""
+        if self.polled:
+            self._judge("root_missing")
 
     def heard(self) -> None:
         """Its canary is among the notes, and everything before it has been worked off."""
@@ -101,15 +117,19 @@ class Lookout:
             self._instruments.canary.observe(took_s)
 
     def _check_unwatched(self, now_s: float) -> None:
-        """It is polled, or its root was missing or refused."""
-        if self.polled and self._source.root.is_dir():
-            self._judge("", now_s)
-        elif now_s >= self._try_again_s:
-            before = self.sight.why
-            refused = self._watch()
-            self._judge(refused)
-            if not refused:
-                self._sweep_wanted(before)
+        """Its root was missing or refused."""
+        if now_s < self._try_again_s:
+            return
+        before = self.sight.why
+        refused = self._watch()
+        self._judge(refused)
+        if not refused:
+            self._sweep_wanted(before)
+
+    def _check_polled(self, now_s: float) -> None:
+        since_s = now_s - self._swept_s
+        if sight.sweep_is_late(since_s=since_s, before_s=self._between_sweeps_s):
+            self._judge("sweep_late")
 
     def _may_renew(self, watch: RootWatch, why: str, now_s: float) -> bool:
         from_s = sight.renewal_s(why, started_s=watch.started_s, took_s=watch.took_s)
@@ -127,12 +147,13 @@ class Lookout:
 
     def _watch(self) -> str:
         """Watch the root, or have it polled; why not, if neither can be done."""
-        self.polled = False
+        shared = mounts.shared_type(self._source.root) if self._kind == "auto" else ""
+        if shared or self._kind == "polling":
+            reason = shared or "configured"
+            log.info("watch_polled", extra={"source": self._source.name, "reason": reason})
+            self.polled = True
+            return ""
         try:
-            shared = mounts.shared_type(self._source.root) if self._kind == "auto" else ""
-            if shared or self._kind == "polling":
-                self._poll(shared or "configured")
-                return ""
             canary = Canary(self._source.root) if self._with_canary else None
             self.watch = RootWatch(self._source, self._notes, canary)
         except (OSError, RuntimeError) as error:  # RuntimeError: no more threads.
@@ -140,11 +161,6 @@ class Lookout:
             return sight.refusal(error)
         self._write_canary(self.watch)
         return ""
-
-    def _poll(self, reason: str) -> None:
-        self._source.root.stat()
-        log.info("watch_polled", extra={"source": self._source.name, "reason": reason})
-        self.polled = True
 
     def _write_canary(self, watch: RootWatch) -> None:
         if watch.canary is None:

@@ -1,7 +1,8 @@
 """Which file systems other machines write to behind this kernel's back, as Linux lists its mounts.
 
 The rule: where somebody else may write, events tell only half of what happens, so such a root is
-polled. A type that is not listed here counts as local, and the sweep still finds every byte.
+polled. A type that is not listed here counts as local, and the sweep still finds every byte. (What
+an `autofs` will mount is not known before it does.)
 """
 
 import os
@@ -13,6 +14,7 @@ SHARED_TYPES = frozenset(
     {
         "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "lustre", "gpfs", "beegfs",
         "orangefs", "pvfs2", "ocfs2", "gfs2", "9p", "vboxsf", "virtiofs", "prl_fs", "fuse",
+        "autofs",
     }
 )  # fmt: skip
 _MOUNTINFO = Path("/proc/self/mountinfo")

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 RENEWAL_GAP_S = 30.0
 """A watch that is damaged again and again is made anew no more often than this."""
+SWEEP_LATE_S = 60.0
+"""A polled source is blind when it was not swept for so long, and three times as long as usual."""
 RENEWAL_SHARE = 100
 """Nor does making it take more than a hundredth of a core."""
 
@@ -24,6 +26,7 @@ REMEDIES: Mapping[str, str] = {
     "instance_limit": "raise the limit, or that of open files",
     "watch_refused": "look at the rights to the folder, and at the limits of this process",
     "thread_died": "nothing: it is started anew; if this repeats, report it",
+    "sweep_late": "look at the server and the mount: the file system does not answer",
     "canary_late": "nothing: it is watched anew; if this repeats, the machine is too busy",
     "overflow": "nothing: a sweep makes up for it; if this repeats, raise"
     " fs.inotify.max_queued_events",
@@ -32,7 +35,9 @@ REMEDIES: Mapping[str, str] = {
 }
 """Every reason there is, and what a person can do."""
 
-_NEEDS_A_PERSON = frozenset({"root_missing", "watch_limit", "instance_limit", "watch_refused"})
+_NEEDS_A_PERSON = frozenset(
+    {"root_missing", "watch_limit", "instance_limit", "watch_refused", "sweep_late"}
+)
 _AT_ONCE = frozenset({"root_missing", "root_replaced"})
 _LIMITS = {
     "watch_limit": ("fs.inotify.max_user_watches", "user.max_inotify_watches"),
@@ -141,6 +146,11 @@ def renewal_s(why: str, *, started_s: float, took_s: float) -> float:
     if why in _AT_ONCE:
         return started_s
     return started_s + max(RENEWAL_GAP_S, RENEWAL_SHARE * took_s)
+
+
+def sweep_is_late(*, since_s: float, before_s: float) -> bool:
+    """Of a polled source: swept so long ago, and the time between the two sweeps before that."""
+    return since_s > max(SWEEP_LATE_S, 3 * before_s)
 
 
 def blind_seconds(sights: Iterable[Sight], now_s: float) -> float:

@@ -93,6 +93,12 @@ class Observer:
             if not self._stopped:
                 self._lookouts[source].swept(folders_count)
 
+    def unlisted(self, source: str) -> None:
+        """A sweep found that a source cannot be listed."""
+        with self._lock:
+            if not self._stopped:
+                self._lookouts[source].unlisted()
+
     def alive(self) -> bool:
         """Does the notes thread live? (A watch with a dead thread is blind, and made anew.)"""
         return self._thread.is_alive()

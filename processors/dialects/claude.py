@@ -26,6 +26,7 @@ from processors.dialects.claude_events import (
 from processors.dialects.claude_raw import (
     Attachment,
     Message,
+    Outcome,
     Progress,
     ProgressMessage,
     RawLine,
@@ -102,9 +103,13 @@ def _message_record(raw: RawLine, message: Message) -> Record:
     content = content_of(message, outcome=outcome, denial_kind=raw.toolDenialKind)
     events: list[Said] = []
     if raw.type == "user":
-        events += _user_said(raw, content)
-        events += outcome_events(outcome)
-        events += _denials(content)
+        # Asking first is faster than a generator over nothing, and most lines have nothing.
+        if content.texts or content.image_count:
+            events += _user_said(raw, content)
+        if isinstance(outcome, Outcome):
+            events += outcome_events(outcome)
+        if content.tool_results:
+            events += _denials(content)
     elif raw.isApiErrorMessage:
         events += error_events(raw, message, content.texts)
     return _record(raw, usages=usages, content=content, said=events)
@@ -156,8 +161,6 @@ def _subtype(raw: RawLine) -> str:
 
 def _user_said(raw: RawLine, content: Content) -> Iterator[Said]:
     """Events, and at most one prompt per line: editors send one prompt in several blocks."""
-    if not content.texts and not content.image_count:
-        return
     origin = _origin(raw, content)
     prompts: list[Prompt] = []
     for text in content.texts:

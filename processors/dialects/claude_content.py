@@ -4,7 +4,9 @@ The rule: one pass over the blocks, nothing kept but what a record carries.
 """
 
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from core.lines import INTEGER_MAX
 from core.record import (
@@ -35,7 +37,7 @@ _SKILL_TOOLS = ("Skill", "SlashCommand")
 _DIGITS_MAX = 19
 
 
-class Content(NamedTuple):
+class Content(msgspec.Struct, frozen=True, gc=False):
     """What the blocks of one message hold."""
 
     texts: list[str]
@@ -80,12 +82,12 @@ def usage_of(
         message.stop_reason,
         cost_nano(cost),
         raw.isApiErrorMessage is True,
-        word(raw.effort),
-        word(raw.attributionSkill),
-        word(raw.attributionPlugin),
-        word(raw.attributionMcpServer),
-        word(raw.attributionMcpTool),
-        word(raw.attributionAgent),
+        word(raw.effort) if raw.effort else None,
+        word(raw.attributionSkill) if raw.attributionSkill else None,
+        word(raw.attributionPlugin) if raw.attributionPlugin else None,
+        word(raw.attributionMcpServer) if raw.attributionMcpServer else None,
+        word(raw.attributionMcpTool) if raw.attributionMcpTool else None,
+        word(raw.attributionAgent) if raw.attributionAgent else None,
     )
 
 

@@ -194,7 +194,7 @@ def test_a_dead_reader_is_replaced(root, db):
 
 @pytest.mark.fault
 def test_a_reader_that_lives_and_hears_nothing_is_betrayed_by_the_canary(root, db):
-    with harmed(db, root, sweep_s=SWEEP_S) as service:
+    with harmed(db, root, sweep_s=600) as service:
         assert service.metric("canary_seconds_count") >= 1
         service.harm(signal.SIGUSR2)
         told_s = wait_until_blind(service, "canary_late", 2 * CANARY_S)
@@ -204,14 +204,20 @@ def test_a_reader_that_lives_and_hears_nothing_is_betrayed_by_the_canary(root, d
         figure(append_s=arrival_s(service, root, "ann/p/a.jsonl", 2))
 
 
-def test_bytes_arrive_within_a_sweep_even_if_nobody_knows_of_the_blindness(root, db):
+def test_bytes_arrive_within_a_sweep_before_anybody_knows_of_the_blindness(root, db):
     with harmed(db, root, sweep_s=SWEEP_S, canary="false") as service:
         service.harm(signal.SIGUSR2)
         append(root / "ann/p/a.jsonl", prompt_line("last event"))
-        (root / "bob").mkdir()
-        took_s = arrival_s(service, root, "bob/b.jsonl")
-        assert service.ready()
-        figure(append_s=took_s)
+        figure(append_s=arrival_s(service, root, "ann/p/b.jsonl"))
+
+
+def test_without_a_canary_the_missing_watches_are_counted(root, db):
+    with harmed(db, root, sweep_s=SWEEP_S, canary="false") as service:
+        service.harm(signal.SIGUSR2)
+        append(root / "ann/p/a.jsonl", prompt_line("last event"))
+        told_s = wait_until_blind(service, "watches_missing", 2 * SWEEP_S)
+        assert service.metric("wanted_directories") > service.metric("watched_directories")
+        figure(told_s=told_s, append_s=arrival_s(service, root, "ann/p/b.jsonl"))
 
 
 def test_without_the_thread_that_works_notes_off_the_service_ends(root, db):
@@ -253,6 +259,22 @@ def test_a_root_that_may_not_be_written_to_is_watched_without_a_canary(root, db)
         assert service.terminate() == 0
         figure(append_s=took_s)
     assert sorted(path.name for path in root.iterdir()) == ["ann"]
+
+
+@own_mounts
+def test_a_shared_file_system_is_polled_and_counts_as_watched(root, db):
+    """A tmpfs stands for the share: its mount is found as that of an NFS would be."""
+    share = f"mount -t tmpfs none '{root}'"
+    with harmed(db, root, namespace=["-Urm"], setup=share, shared="tmpfs", sweep_s=600) as service:
+        inside = service.seen(root)
+        (inside / "bob/p").mkdir(parents=True)
+        assert [line["reason"] for line in service.told("watch_polled")] == ["tmpfs"]
+        assert service.metric("watched_directories") == 0
+        new_s = arrival_s(service, inside, "bob/p/b.jsonl")
+        append_s = arrival_s(service, inside, "bob/p/b.jsonl", 2)
+        assert service.ready()
+        assert sorted(path.name for path in inside.iterdir()) == ["bob"]
+        figure(new_folder_s=new_s, append_s=append_s)
 
 
 def test_the_canary_is_gone_after_the_end_and_after_a_kill_is_used_again(root, db):

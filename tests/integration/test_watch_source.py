@@ -591,12 +591,15 @@ def test_what_is_polled_is_not_watched_but_asked_for(root, monkeypatch, forced):
         assert (seen.observer.unheard, seen.observer.blind) == (["s"], {})
         assert seen.lookout.watch is None
         assert list(root.iterdir()) == []
-        root.rmdir()
+        seen.observer.unlisted("s")
         seen.observer.check()
-        assert (seen.observer.unheard, seen.observer.blind) == ([], {"s": "root_missing"})
-        root.mkdir()
-        wait_for(lambda: seen.checked() and not seen.observer.blind)
-        assert seen.observer.unheard == ["s"]
+        assert (seen.observer.unheard, seen.observer.blind) == (["s"], {"s": "root_missing"})
+        seen.observer.swept("s", 1)
+        assert (seen.observer.unheard, seen.observer.blind) == (["s"], {})
+        monkeypatch.setattr(sight, "SWEEP_LATE_S", -1.0)
+        monkeypatch.setattr(seen.lookout, "_between_sweeps_s", -1.0)
+        seen.observer.check()
+        assert seen.observer.blind == {"s": "sweep_late"}
 
 
 def test_inotify_may_be_forced_on_a_shared_file_system(root, monkeypatch):
@@ -616,10 +619,11 @@ def test_the_end_of_a_blindness_is_told_with_its_length(root, tmp_path, caplog):
         (tmp_path / "away").rename(root)
         wait_for(lambda: seen.checked() and not seen.observer.blind)
 
-    told = [(record.message, record.reason, record.levelname) for record in caplog.records]
-    assert told[0] == ("watch_blind", "root_missing", "ERROR")
-    assert told[-1] == ("watch_restored", "root_missing", "INFO")
-    assert caplog.records[-1].seconds > 0
+    told = [record for record in caplog.records if record.name == "sessionwatch.watcher"]
+    assert [one.message for one in told] == ["watch_blind", "watch_renewed", "watch_restored"]
+    assert [one.levelname for one in told] == ["ERROR", "INFO", "INFO"]
+    assert {one.reason for one in told} == {"root_missing"}
+    assert told[-1].seconds > 0
 
 
 def test_nothing_is_watched_again_after_the_end(root):

@@ -6,6 +6,7 @@ Nobody registers anything here: a new file in `processors/` is under these laws 
 import copy
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -17,18 +18,18 @@ from core.blocks import BlockDigester
 from core.keys import SessionKey
 from core.ledger import LedgerEntry
 from core.lines import INTEGER_MAX, Line, read_lines
-from core.rows import QUARANTINE, Commit, Receipt
+from core.rows import QUARANTINE, Collect, Command, Commit, Receipt
 from core.tables import columns
 from processors import dialects, registry
 from service.backfill import to_arrow
 from service.decoding import decode
 from service.limits import Limits
-from service.reading import line_rows
+from service.mapping import line_rows
 from state.store import Store
 from tests.tools import processors as doubles
 from tests.tools.hostile import files
 from tests.tools.reading import KEY, Rows, Taken, grow, take
-from tests.tools.simulation import World
+from tests.tools.simulation import DuckStorage, World
 
 LOADED = registry.load()
 PROCESSORS = (*LOADED.processors, doubles.SeenLines(), doubles.WholeSession(), doubles.Notes())
@@ -193,8 +194,49 @@ def test_the_engine_makes_of_a_growing_file_what_it_makes_of_a_finished_one(
     assert live_rows(world, processor) == grown
 
 
+@every_processor
+@fewer(0.1)
+@given(data=files(lines_max=6), other=files(lines_max=6), limits=limits)
+def test_readers_see_all_the_old_rows_or_all_the_new_ones(
+    processor: Any, data: bytes, other: bytes, limits: Limits
+) -> None:
+    """After every command of a rebuild, and whatever is collected meanwhile."""
+    world = Watched([processor], limits, DuckStorage())
+    world.files.write(KEY, data)
+    world.settle()
+    old = world.look()
+
+    world.files.replace(KEY, other)
+    world.seen.clear()
+    world.settle()
+
+    new = world.look()
+    assert len(new) == sum(map(len, take(processor, other).rows.values()))
+    assert world.seen
+    assert [rows for rows in world.seen if rows not in (old, new)] == []
+    world.storage.db.close()
+
+
 LAWS = tuple(value for name, value in vars().items() if hasattr(value, "hypothesis"))
 """Every law that takes a processor, for those who want to try one that is not installed."""
+
+
+class Watched(World):
+    """Collects garbage and looks at the tables, as a reader would, after every command."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.seen: list[Any] = []
+        super().__init__(*arguments)
+
+    def submit(self, command: Command) -> "Future[Receipt]":
+        future = super().submit(command)
+        self.database.apply([Collect()])
+        self.seen.append(self.look())
+        return future
+
+    def look(self) -> list[Any]:
+        tables = (*self.processors[0].tables, QUARANTINE)
+        return [(table, *row) for table in tables for row in self.rows(table, KEY)]
 
 
 def digests(data: bytes) -> bytes:

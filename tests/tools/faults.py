@@ -49,6 +49,8 @@ def done():
 signal.signal(signal.SIGUSR1, die)
 signal.signal(signal.SIGUSR2, go_deaf)
 from service.cli import main
+from watcher import mounts
+mounts.SHARED_TYPES |= set(os.environ["SHARED"].split())
 main()
 """
 
@@ -56,7 +58,8 @@ main()
 class HarmedService(ServiceProcess):
     """`namespace`: arguments of `unshare`; `setup`: shell lines run in there before the service.
 
-    `victim` is the thread that SIGUSR1 kills.
+    `victim` is the thread that SIGUSR1 kills; `shared` are types of file systems that count as
+    shared with other machines, because a test has none.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class HarmedService(ServiceProcess):
         namespace: Sequence[str] = (),
         setup: str = "",
         victim: str = "watcher-inotify",
+        shared: str = "",
         **settings: object,
     ) -> None:
         super().__init__(db, *roots, **settings)
@@ -73,7 +77,7 @@ class HarmedService(ServiceProcess):
         if namespace:
             shell = ["sh", "-c", f'{setup}\nexec "$@"', "sh"]
             self._command = ["unshare", *namespace, *shell, *self._command]
-        self._environment["VICTIM"] = victim
+        self._environment |= {"VICTIM": victim, "SHARED": shared}
 
     def harm(self, number: int) -> None:
         """Send a signal and wait until its handler has done what it does."""
@@ -89,6 +93,10 @@ class HarmedService(ServiceProcess):
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
+
+    def seen(self, path: Path) -> Path:
+        """A path as it is in the service's mount namespace."""
+        return Path(f"/proc/{self.process.pid}/root{path}")
 
     def inside(self, shell: str) -> None:
         """Run shell lines in the service's user namespace."""

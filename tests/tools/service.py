@@ -12,7 +12,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,16 +57,18 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def sessionwatch(
-    *arguments: str | Path, timeout_s: float = 120.0, uid: int | None = None, **settings: object
+    *arguments: str | Path,
+    timeout_s: float = 120.0,
+    wrapper: Sequence[str] = (),
+    **settings: object,
 ) -> Outcome:
-    """Run one command to its end, as another user if `uid` is given."""
+    """Run one command to its end. `wrapper` is a command that runs it, such as `setpriv …`."""
     done = subprocess.run(
-        command(*arguments),
+        [*wrapper, *command(*arguments)],
         env=environment(settings),
         capture_output=True,
         timeout=timeout_s,
         check=False,
-        user=uid,
         encoding="utf-8",
         errors="surrogateescape",
     )

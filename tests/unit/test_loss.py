@@ -6,7 +6,7 @@ import pytest
 
 from core.keys import SessionKey
 from core.ledger import FileStat, LedgerEntry
-from core.loss import Known, Loss, by_change, by_vanishing, unread_bytes
+from core.loss import Known, Loss, by_change, by_vanishing, known_of, unread_bytes
 
 STAT = FileStat(1, 7, 100, 0, 0)
 OTHER = FileStat(1, 8, 100, 0, 0)
@@ -42,6 +42,15 @@ def sized(size_bytes: int, stat: FileStat = STAT) -> FileStat:
 def test_what_is_lost_with_a_file_that_vanishes(known, unread):
     assert unread_bytes(known) == unread
     assert by_vanishing(known, now_us=1) == (Loss(unread, "vanished", 1) if unread else None)
+
+
+def test_what_a_slow_sweep_saw_before_the_entry_was_written_is_no_news():
+    entry = replace(READ, stat=STAT._replace(mtime_ns=70, ctime_ns=70))
+    before, after = sized(900)._replace(ctime_ns=70), sized(900)._replace(ctime_ns=71)
+
+    assert known_of(entry, before).seen is None
+    assert known_of(entry, after).seen == after
+    assert known_of(None, before).seen == before
 
 
 def test_of_a_compressed_file_only_nothing_at_all_can_be_told():

@@ -238,6 +238,14 @@ def test_a_failure_is_noted_beside_the_last_good_version() -> None:
     )  # fmt: skip
 
 
+def test_a_rebuild_for_a_new_version_that_failed_is_still_due() -> None:
+    noted = failed(replace(SETTLED, processor_version=2), TransientError("x"))
+
+    assert (noted.processor_version, noted.tried_version) == (2, 3)
+    assert noted.try_again_at_us
+    assert decided(noted, STAT, now_us=noted.try_again_at_us) == Load("outdated")
+
+
 def test_a_failure_without_a_stat_keeps_the_last_one() -> None:
     assert failed(SETTLED, TransientError("x"), None).stat == STAT
 

@@ -1,6 +1,5 @@
 """Reading in steps: what proves the committed bytes, and what bounds lines, tails and files."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +19,15 @@ from tests.tools.processors import Notes, SeenLines, WholeSession
 from tests.tools.reading import KEY, Taken, grow, opened, take
 
 BLOCK = 16
+SEEN: Any = SeenLines()
 LINE = b'{"type":"a"}\n'
 SMALL = Limits(chunk_bytes=20, line_max_bytes=64, document_max_bytes=64, session_max_bytes=64)
 
 
 @pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (blocks, plan, reading):
         monkeypatch.setattr(module, "BLOCK_BYTES", BLOCK)
-    yield
 
 
 def digests(data: bytes) -> bytes:
@@ -108,7 +107,7 @@ def test_what_was_proved_is_gone_on_from(size: int, proof: Any) -> None:
 def test_every_step_vouches_for_exactly_the_bytes_up_to_its_end(paddings: list[int]) -> None:
     data = b"".join(b'{"type":"%s"}\n' % (b"x" * size) for size in paddings)
 
-    steps = list(LineReading(opened(data), SeenLines(), SMALL))
+    steps = list(LineReading(opened(data), SEEN, SMALL))
 
     assert sum(step.size_bytes for step in steps) == len(data)
     assert [step.blocks for step in steps] == [digests(data[: s.committed_bytes]) for s in steps]
@@ -119,9 +118,9 @@ def test_a_step_is_as_large_as_the_chunk_unless_a_line_is_longer() -> None:
     long = b'{"type":"%s"}\n' % (b"x" * 30)
     data = LINE + LINE + long + LINE
 
-    steps = list(LineReading(opened(data), SeenLines(), SMALL))
+    steps = list(LineReading(opened(data), SEEN, SMALL))
 
-    assert [step.size_bytes for step in steps] == [len(LINE), len(LINE), len(long) + len(LINE)]
+    assert [step.size_bytes for step in steps] == [len(LINE), len(LINE), len(long), len(LINE)]
 
 
 def line_of(size: int) -> bytes:
@@ -132,14 +131,14 @@ def line_of(size: int) -> bytes:
 def test_a_line_of_the_longest_length_is_read() -> None:
     data = LINE + line_of(64) + LINE
 
-    assert [row[0] for row in take(SeenLines(), data, SMALL).rows["seen"]] == [0, 13, 77]
+    assert [row[0] for row in take(SEEN, data, SMALL).rows["seen"]] == [0, 13, 77]
 
 
 @pytest.mark.parametrize("size", [65, 80, 81, 500])
 def test_a_longer_line_is_listed_and_costs_only_itself(size: int) -> None:
     data = LINE + line_of(size) + LINE
 
-    taken = take(SeenLines(), data, SMALL)
+    taken = take(SEEN, data, SMALL)
 
     assert [row[0] for row in taken.rows["seen"]] == [0, len(LINE) + size]
     assert taken.rows[QUARANTINE] == [
@@ -151,13 +150,13 @@ def test_a_longer_line_is_listed_and_costs_only_itself(size: int) -> None:
 def test_a_longer_line_is_listed_once_it_has_ended() -> None:
     data = LINE + line_of(300)
 
-    reader = LineReading(opened(data[:200]), SeenLines(), SMALL)
+    reader = LineReading(opened(data[:200]), SEEN, SMALL)
     steps = list(reader)
 
     assert steps[-1].committed_bytes == len(LINE)
     assert reader.tail_bytes > 0
-    grown = grow(SeenLines(), grow(SeenLines(), Taken(), data[:200], SMALL), data, SMALL)
-    assert grown.rows == take(SeenLines(), data, SMALL).rows
+    grown = grow(SEEN, grow(SEEN, Taken(), data[:200], SMALL), data, SMALL)
+    assert grown.rows == take(SEEN, data, SMALL).rows
 
 
 # Tails.
@@ -177,7 +176,7 @@ def test_a_longer_line_is_listed_once_it_has_ended() -> None:
 def test_an_open_last_line_is_taken_once_it_is_quiet_and_whole(
     tail: bytes, quiet: bool, taken_bytes: int, tail_bytes: int
 ) -> None:
-    reader = LineReading(opened(LINE + tail, quiet=quiet), SeenLines(), Limits())
+    reader = LineReading(opened(LINE + tail, quiet=quiet), SEEN, Limits())
 
     steps = list(reader)
 

@@ -138,3 +138,10 @@ def test_a_damaged_watch_rests_before_it_is_made_anew():
     assert sight.renewal_s("overflow", started_s=100.0, took_s=0.01) == 130.0
     assert sight.renewal_s("overflow", started_s=100.0, took_s=2.0) == 300.0
     assert sight.renewal_s("root_replaced", started_s=100.0, took_s=2.0) == 100.0
+
+
+def test_a_polled_source_is_late_only_measured_by_its_own_pace():
+    assert not sight.sweep_is_late(since_s=59.0, before_s=1.0)
+    assert sight.sweep_is_late(since_s=61.0, before_s=1.0)
+    assert not sight.sweep_is_late(since_s=299.0, before_s=100.0)
+    assert sight.sweep_is_late(since_s=301.0, before_s=100.0)
