@@ -629,7 +629,7 @@ RSS_MAX_MIB = 500
 
 
 def measured_ingest(root: Path, db: Path) -> int:
-    """Ingest in a process of its own; the most memory that it or one of its children had, in MiB."""
+    """Ingest in a process of its own; the most memory it or one of its children had, in MiB."""
     process = subprocess.Popen(
         command("ingest", root, "--db", db, "--json"),
         env=environment({}),
