@@ -46,6 +46,7 @@ class LedgerMirror:
 
     def __init__(self) -> None:
         self._entries: dict[str, dict[SessionKey, LedgerEntry]] = {}
+        self._sources: set[str] = set()
 
     def get(self, processor: str, key: SessionKey) -> LedgerEntry | None:
         """The entry as last committed, None if the file was never seen."""
@@ -55,9 +56,16 @@ class LedgerMirror:
         """A snapshot of all entries of a processor."""
         return list(self._entries.get(processor, {}).values())
 
+    def at(self, path: str) -> list[LedgerEntry]:
+        """What every processor knows of the files of this path, whichever source they are in."""
+        keys = [SessionKey(source, path) for source in sorted(self._sources)]
+        found = [by_key.get(key) for _, by_key in sorted(self._entries.items()) for key in keys]
+        return [entry for entry in found if entry]
+
     def put(self, entry: LedgerEntry) -> None:
         """Called by the writer after its transaction committed, and by `load`."""
         self._entries.setdefault(entry.processor, {})[entry.key] = entry
+        self._sources.add(entry.key.source)
 
     def generations(self) -> set[int]:
         """Every live generation."""

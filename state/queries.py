@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from core.errors import ConfigurationError
-from core.keys import SessionKey, escape_path
+from core.keys import escape_path
 from core.ledger import LedgerEntry
 from state import digest, reports, schema, sql
 from state.sandbox import Sandbox, storable
@@ -141,17 +141,7 @@ class Queries:
 
     def _entries(self, path: str) -> list[LedgerEntry]:
         """Of the path as it is stored, or as the file system has it."""
-        found = [
-            self._store.ledger.get(processor, SessionKey(source, name))
-            for name in _stored_names(path)
-            for processor, source in self._places(storable(name))
-        ]
-        return [entry for entry in found if entry]
-
-    def _places(self, path: str) -> list[tuple[str, str]]:
-        """Processors and sources that know a path. The mirror has no index by path alone."""
-        with self._cursor() as cursor:
-            return cursor.execute(_QUERIES["places"], [path]).fetchall()
+        return [e for name in _stored_names(path) for e in self._store.ledger.at(name)]
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -17,9 +17,3 @@ LIMIT $9
 SELECT reason, count(*) FROM quarantine
 WHERE $1::VARCHAR IS NULL OR processor = $1
 GROUP BY reason ORDER BY reason
-
--- name: places
--- Where the ledger knows a path: the mirror in memory then says what it knows.
-SELECT DISTINCT l.processor, f.source
-FROM files f JOIN ledger l ON l.file_id = f.file_id
-WHERE f.path = $1 ORDER BY l.processor, f.source

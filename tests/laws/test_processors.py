@@ -28,8 +28,8 @@ from service.mapping import line_rows
 from state.store import Store
 from tests.tools import processors as doubles
 from tests.tools.hostile import files
-from tests.tools.reading import KEY, Rows, Taken, grow, take
-from tests.tools.simulation import DuckStorage, World
+from tests.tools.reading import Rows, Taken, grow, take
+from tests.tools.simulation import SOURCE, DuckStorage, World
 
 LOADED = registry.load()
 PROCESSORS = (*LOADED.processors, doubles.SeenLines(), doubles.WholeSession(), doubles.Notes())
@@ -175,23 +175,23 @@ def test_the_engine_makes_of_a_growing_file_what_it_makes_of_a_finished_one(
     processor: Any, data: bytes, places: list[tuple[float, bool]], limits: Limits
 ) -> None:
     """Twice is once, too: looking again, or forced to read it all again, changes no row."""
-    world = World([processor], limits)
+    world, key = World([processor], limits), wanted_by(processor)
     for share, rests in sorted(places):
-        world.files.write(KEY, data[: int(share * len(data))])
+        world.files.write(key, data[: int(share * len(data))])
         world.clock.seconds += 1000.0 if rests else 0.01
-        world.touch(KEY)
+        world.touch(key)
         world.engine.drain()
-    world.files.write(KEY, data)
+    world.files.write(key, data)
     world.settle()
 
-    grown = live_rows(world, processor)
-    entry = world.database.ledger.get(processor.name, KEY)
+    grown = live_rows(world, processor, key)
+    entry = world.database.ledger.get(processor.name, key)
     assert grown == ordered(take(processor, data).rows)
     world.settle()
-    assert world.database.ledger.get(processor.name, KEY) == entry
+    assert world.database.ledger.get(processor.name, key) == entry
     world.rescan()
     world.settle()
-    assert live_rows(world, processor) == grown
+    assert live_rows(world, processor, key) == grown
 
 
 @every_processor
@@ -201,12 +201,12 @@ def test_readers_see_all_the_old_rows_or_all_the_new_ones(
     processor: Any, data: bytes, other: bytes, limits: Limits
 ) -> None:
     """After every command of a rebuild, and whatever is collected meanwhile."""
-    world = Watched([processor], limits, DuckStorage())
-    world.files.write(KEY, data)
+    world, key = Watched([processor], limits, DuckStorage()), wanted_by(processor)
+    world.files.write(key, data)
     world.settle()
     old = world.look()
 
-    world.files.replace(KEY, other)
+    world.files.replace(key, other)
     world.seen.clear()
     world.settle()
 
@@ -236,7 +236,14 @@ class Watched(World):
 
     def look(self) -> list[Any]:
         tables = (*self.processors[0].tables, QUARANTINE)
-        return [(table, *row) for table in tables for row in self.rows(table, KEY)]
+        key = wanted_by(self.processors[0])
+        return [(table, *row) for table in tables for row in self.rows(table, key)]
+
+
+def wanted_by(processor: Any) -> SessionKey:
+    """A file of a name that the processor wants."""
+    name = processor.match[0].replace("*", "one").replace("?", "x")
+    return SessionKey(SOURCE, f"u/{name}")
 
 
 def digests(data: bytes) -> bytes:
@@ -312,9 +319,9 @@ def ordered(rows: Rows) -> Rows:
     return {table: sorted(found, key=place) for table, found in rows.items() if found}
 
 
-def live_rows(world: World, processor: Any) -> Rows:
+def live_rows(world: World, processor: Any, key: SessionKey) -> Rows:
     """The rows of the live generation in the simulated database."""
-    entry = world.database.ledger.get(processor.name, KEY)
+    entry = world.database.ledger.get(processor.name, key)
     if entry is None:
         return {}
     tables: Iterator[tuple[str, list[tuple[Any, ...]]]] = iter(world.database.tables.items())
