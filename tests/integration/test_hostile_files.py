@@ -20,8 +20,11 @@ from typing import Any, Protocol
 import pytest
 import zstandard
 
-from core.blocks import BLOCK_BYTES
+from core.rows import QUARANTINE
+from service import reading
+from service.limits import Limits
 from tests.tools.databases import digests, opened
+from tests.tools.processors import SeenLines
 from tests.tools.service import (
     ServiceProcess,
     command,
@@ -33,6 +36,7 @@ from tests.tools.service import (
 from tests.tools.waiting import wait_for
 from tests.tools.writers import append, assistant_line, replace
 from watcher.content import PlainFile
+from watcher.disk import Disk, Source
 
 MIB = 1 << 20
 OK, PARTIAL = 0, 4
@@ -406,8 +410,9 @@ def test_a_renamed_file_is_gone_under_its_old_name_and_full_under_the_new_one(re
 
     path.rename(reader.folder / "new.jsonl")
 
-    reads(reader, {"old.jsonl": both, "new.jsonl": both})
+    reader.reads({**GOOD, "old.jsonl": both, "new.jsonl": both}, {}, OK)
     wait_for(lambda: reader.gone() == {"old.jsonl"})
+    reader.changes_nothing()
 
 
 def test_a_deleted_file_is_gone_and_keeps_its_rows_until_another_takes_its_name(reader):
@@ -415,8 +420,9 @@ def test_a_deleted_file_is_gone_and_keeps_its_rows_until_another_takes_its_name(
     path.write_bytes(ONE + TWO)
     reads(reader, {"s.jsonl": [0, len(ONE)]})
     path.unlink()
-    reads(reader, {"s.jsonl": [0, len(ONE)]})
+    reader.reads({**GOOD, "s.jsonl": [0, len(ONE)]}, {}, OK)
     wait_for(lambda: reader.gone() == {"s.jsonl"})
+    reader.changes_nothing()
 
     path.write_bytes(THREE)
 
@@ -751,6 +757,23 @@ def peak_mib(pid: int) -> int:
     return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 
 
+def test_no_step_holds_the_rows_of_too_many_lines(tmp_path, monkeypatch):
+    """Of four MiB of the shortest lines there would be two million faults at once."""
+    monkeypatch.setattr(reading, "SPAN_LINES_MAX", 100)
+    data = b"x\n" * 5000 + b"y" * 2000 + b"\n" + b"x\n" * 5000
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(data)
+    disk = Disk([Source("s", tmp_path)])
+
+    with disk.open(disk.key_below("s", "s.jsonl")) as file:
+        steps = list(reading.LineReading(file, SeenLines(), Limits(chunk_bytes=4096)))
+
+    offsets = [row[0] for step in steps for row in step.rows[QUARANTINE]]
+    assert max(len(step.rows[QUARANTINE]) for step in steps) <= 100
+    assert offsets == [*range(0, 10_000, 2), 10_000, *range(12_001, 22_001, 2)]
+    assert steps[-1].committed_bytes == len(data)
+
+
 # Files that change under the reader's hands.
 
 
@@ -777,9 +800,9 @@ def test_a_file_that_changes_while_it_is_read_ends_with_the_rows_of_what_it_is(
 ):
     root, db = tmp_path / "sessions", tmp_path / "t.duckdb"
     path = root / "u" / "p" / "s.jsonl"
-    old = b"".join(assistant_line(f"old-{n:06d}", text="x" * 700) for n in range(12_000))
-    new = b"".join(assistant_line(f"new-{n:06d}", text="y" * 700) for n in range(12_000))
-    assert len(old) > 8 * BLOCK_BYTES  # Three reads.
+    old = b"".join(assistant_line(f"old-{n:06d}") for n in range(1000))
+    new = b"".join(assistant_line(f"new-{n:06d}") for n in range(1000))
+    pieces = Limits(chunk_bytes=1 << 17)  # Three reads or more.
     write_pieces(path, old)
     changes: dict[str, Callable[[], object]] = {
         "replaced": lambda: replace(path, new),
@@ -790,13 +813,13 @@ def test_a_file_that_changes_while_it_is_read_ends_with_the_rows_of_what_it_is(
     }
 
     with changed_at_read(monkeypatch, number, lambda: changes[how]() and None):
-        ingested(db, root, backfill_processes=0)
+        ingested(db, root, backfill_processes=0, limits=pieces)
     ingested(db, root)
 
     if how == "deleted":
         with opened(db) as connection:
             counted = connection.execute("SELECT count(*) FROM usage_records").fetchall()
-        assert counted == [(12_000,)]
+        assert counted == [(1000,)]
     else:
         ingested(tmp_path / "clean.duckdb", root)
         assert digests(db) == digests(tmp_path / "clean.duckdb")

@@ -348,7 +348,7 @@ def test_a_signal_ends_it_in_time_with_exit_code_0_and_what_was_committed_stays(
 
 @pytest.mark.slow
 def test_a_signal_during_the_backfill_of_a_large_file_does_not_wait_for_its_end(root, tmp_path):
-    large = b"".join(assistant_line(f"large-{n}", text="x" * 4000) for n in range(30_000))
+    large = b"".join(assistant_line(f"large-{n}", text="x" * 4000) for n in range(15_000))
     put(root / "ann/p/large.jsonl", large)
     process = ServiceProcess(tmp_path / "t.duckdb", root)
     try:

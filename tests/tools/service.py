@@ -251,9 +251,16 @@ def in_process(settings: Settings, known: Registry | None = None) -> Iterator[Se
 
 
 def quiet(service: Service) -> None:
-    """Nothing is due or in hand, twice in a row with a sweep between."""
+    """Nothing is due, in hand or about to be due, twice in a row with a sweep between."""
     for _ in range(2):
-        wait_for(lambda: service.engine.idle, 60.0)
+        wait_for(lambda: at_rest(service), 60.0)
         for source in service.engine.sources:
             service.engine.sweep(source)
-    wait_for(lambda: service.engine.idle, 60.0)
+    wait_for(lambda: at_rest(service), 60.0)
+
+
+def at_rest(service: Service) -> bool:
+    """A key that waits for its pace is not idle yet; one that waits for its tail or a retry is."""
+    soon_s = service.engine.world.clock.monotonic_s() + 1.0
+    dues = [lane.queue.next_due_s() for lane in service.engine.lanes]
+    return service.engine.idle and all(due is None or due > soon_s for due in dues)
