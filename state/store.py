@@ -115,7 +115,7 @@ class Store:
         except duckdb.IOException as error:
             raise refused_open(path, error) from error
         db.execute("SET GLOBAL TimeZone = 'UTC'")
-        # A checkpoint stalls the commit that meets it; the timer makes them when nothing happens.
+        # A checkpoint stalls the commit that meets it, so they are few; closing makes the last one.
         db.execute(f"SET checkpoint_threshold = '{WAL_BYTES_MAX} bytes'")
         db.execute(f"SET max_temp_directory_size = '{SPILL_BYTES_MAX} bytes'")
         db.execute("SET preserve_insertion_order = false")
