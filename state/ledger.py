@@ -5,6 +5,7 @@ does `Store.apply` put its entries here, so what a reader sees is always on disk
 because one process holds the database file and one thread writes to it.
 """
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,7 @@ COLUMNS: Mapping[str, str] = {
 }
 
 _NO_STAT = (None,) * 5
+_ROWS = 10_000
 
 
 class LedgerMirror:
@@ -80,8 +82,10 @@ def load(db: duckdb.DuckDBPyConnection, mirror: LedgerMirror) -> dict[SessionKey
             "SELECT file_id, source, path FROM files"
         ).fetchall()
     }
-    for row in db.execute(f"SELECT {', '.join(COLUMNS)} FROM ledger").fetchall():
-        mirror.put(_entry(row, files))
+    found = db.execute(f"SELECT {', '.join(COLUMNS)} FROM ledger")
+    while rows := found.fetchmany(_ROWS):  # To the end, but never all of them beside the entries.
+        for row in rows:
+            mirror.put(_entry(row, files))
     return {key: file_id for file_id, key in files.items()}
 
 
@@ -111,6 +115,8 @@ def row_of(entry: LedgerEntry, file_id: int) -> tuple[Any, ...]:
 
 def _entry(row: Sequence[Any], files: Mapping[int, SessionKey]) -> LedgerEntry:
     processor, file_id, generation, committed, blocks, version, dialect = row[:7]
+    # The same few words in every row: kept once.
+    processor, dialect = sys.intern(processor), sys.intern(dialect)
     stat = None if row[8] is None else FileStat(*row[7:12])
     return LedgerEntry(
         processor, files[file_id], generation, committed, bytes(blocks), version, dialect,

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-import duckdb
-
 from core.ledger import LedgerEntry
 from core.loss import Loss
-from state.inserts import insert
+from state.inserts import Appenders
 
 _COLUMNS = {
     "processor": "VARCHAR",
@@ -18,7 +16,7 @@ _COLUMNS = {
 
 
 def write(
-    db: duckdb.DuckDBPyConnection,
+    appenders: Appenders,
     found: Sequence[tuple[LedgerEntry, Loss]],
     file_ids: Iterable[int],
 ) -> None:
@@ -26,4 +24,4 @@ def write(
     if found:
         pairs = zip(found, file_ids, strict=True)
         rows = [(entry.processor, file_id, *loss) for (entry, loss), file_id in pairs]
-        insert(db, "raw.losses", _COLUMNS, rows)
+        appenders.insert("raw.losses", _COLUMNS, rows)

@@ -5,7 +5,7 @@ or not at all, and only if the ledger still holds the entry the work started fro
 tables exactly-once whatever crashes, without a unique index anywhere.
 
 Facts behind the form (DuckDB 2.0): a second process cannot open the file, which is our instance
-lock; `executemany` is 70 times slower than one insert of unnested lists; a `fetchone` leaves its
+lock; `executemany` is 70 times slower than an appender; a `fetchone` leaves its
 transaction open, so everything here fetches all.
 """
 
@@ -36,7 +36,7 @@ from core.rows import (
 )
 from core.tables import columns
 from state import ledger, losses, schema
-from state.inserts import insert, insert_sets, run
+from state.inserts import Appenders
 from state.ledger import LedgerMirror
 from state.migrations import Migration, released
 from state.refusals import refused_open, refused_write
@@ -85,6 +85,7 @@ class Store:
         migrations: Sequence[Migration] | None = None,
     ) -> None:
         self._db = db
+        self._appenders = Appenders(db)
         self._user = user
         self._cursor_lock = threading.Lock()
         self.schema_version = schema.migrate(db, released() if migrations is None else migrations)
@@ -183,10 +184,10 @@ class Store:
             group.receipts.append(self._gather(command, group))
         self._db.execute("BEGIN")
         for table, sets in group.rows.items():
-            insert_sets(self._db, table, self._columns[table], sets)
+            self._appenders.insert_sets(table, self._columns[table], sets)
         new_files = self._write_entries(group.entries)
         file_ids = [new_files.get(e.key) or self._file_ids[e.key] for e, _ in group.losses]
-        losses.write(self._db, group.losses, file_ids)
+        losses.write(self._appenders, group.losses, file_ids)
         collected = self._collect(commands)
         self._db.execute("COMMIT")
         self._file_ids.update(new_files)
@@ -241,15 +242,10 @@ class Store:
         file_ids = {key: new_files.get(key) or self._file_ids[key] for _, key in entries}
         old = [(name, file_ids[key]) for name, key in entries if self.ledger.get(name, key)]
         if old:
-            run(
-                self._db,
-                "DELETE FROM ledger USING (SELECT unnest($1::VARCHAR[]) AS p, "
-                "unnest($2::INTEGER[]) AS f) b WHERE processor = b.p AND file_id = b.f",
-                [list(column) for column in zip(*old, strict=True)],
-            )
+            self._appenders.delete("ledger", ("processor", "file_id"), old)
         rows = [ledger.row_of(entry, file_ids[entry.key]) for entry in entries.values()]
         if rows:
-            insert(self._db, "ledger", ledger.COLUMNS, rows)
+            self._appenders.insert("ledger", ledger.COLUMNS, rows)
         return new_files
 
     def _write_files(self, entries: Iterable[LedgerEntry]) -> dict[SessionKey, int]:
@@ -264,7 +260,7 @@ class Store:
             seen = (self._user(key), session_of(key.path), entry.committed_at_us)
             rows.append((new[key], *key, *seen))
         if rows:
-            insert(self._db, "files", _FILE_COLUMNS, rows)
+            self._appenders.insert("files", _FILE_COLUMNS, rows)
         return new
 
     def _collect(self, commands: Sequence[Command]) -> set[int]:
