@@ -42,8 +42,14 @@ class ConfigurationError(SessionwatchError):
 
 
 def with_reason(error: Exception) -> SessionwatchError:
-    """What a file system or processor raised, with the short word that operators count by."""
+    """What a file system or processor raised, with the short word that operators count by.
+
+    Of a foreign error only the class is kept: its text may quote the session it choked on.
+    """
     if isinstance(error, SessionwatchError):
         return error
-    reason = "unreadable" if isinstance(error, OSError) else "processor_error"
-    return TransientError(f"{type(error).__name__}: {error}"[:500], reason=reason)
+    name = type(error).__name__
+    if isinstance(error, OSError):
+        return TransientError(f"{name}: {error.strerror}", reason="unreadable")
+    hint = "`sessionwatch process FILE --processor NAME` shows where"
+    return TransientError(name, reason="processor_error", hint=hint)

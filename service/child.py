@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from multiprocessing import connection
 from typing import Any
 
-from core.errors import SessionwatchError, TransientError
+from core.errors import SessionwatchError, TransientError, with_reason
 
 Answer = Callable[[Any], Any]
 
@@ -94,8 +94,7 @@ def _answered(answer: Answer, question: Any) -> tuple[Any, Exception | None]:
     except (OSError, SessionwatchError) as error:
         return None, error
     except Exception as error:  # Foreign code; its errors may not survive the way back.
-        text = f"{type(error).__name__}: {error}"[:500]
-        return None, TransientError(text, reason="processor_error")
+        return None, with_reason(error)
 
 
 def _end_with_parent() -> None:

@@ -9,8 +9,9 @@ import pytest
 from core.lines import Line
 from core.record import Record
 from core.rows import Chunk, Collect, Command, Commit
+from processors.base import Document
 from service.limits import Limits
-from tests.tools.processors import Seen, SeenLines
+from tests.tools.processors import Notes, Seen, SeenLines
 from tests.tools.simulation import DuckStorage, World, key
 
 ONE = key("one")
@@ -145,3 +146,20 @@ def test_a_row_that_is_always_refused_parks_a_file_with_older_rows_too(loaded):
     entry = loaded.database.ledger.get("seen", ONE)
     assert (entry.status, entry.reason) == ("parked", "rows_refused")
     assert loaded.rows("seen", ONE) == before
+
+
+def test_what_a_foreign_error_says_of_a_session_is_not_kept():
+    class Quoting(Notes):
+        def rows(self, document: Document) -> Any:
+            raise ValueError(f"cannot parse {document.data!r}")
+
+    world = World([Quoting()], SMALL, DuckStorage())
+    world.files.write(ONE, b'{"type":"user","text":"my password"}\n')
+
+    world.sweep()
+    work(world)
+
+    entry = world.database.ledger.get("notes", ONE)
+    assert (entry.status, entry.reason) == ("retrying", "processor_error")
+    assert entry.error.startswith("ValueError")
+    assert "password" not in entry.error
