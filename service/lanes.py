@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from service.engine import Engine, Lane
 
-_POLL_S = 0.5
+_POLL_S = 5.0
 
 
 class LaneThreads:

@@ -180,9 +180,9 @@ class Lookout:
 
     def _judge(self, why: str, proved_s: float | None = None) -> None:
         before, self.sight = self.sight, sight.looked(self.sight, why, proved_s=proved_s)
-        news = sight.news(before, self.sight, time.monotonic(), _limits())
-        if news is None:
+        if self.sight.why == before.why:
             return
+        news = sight.news(before, self.sight, time.monotonic(), _limits())
         if self.sight.blind:
             self._instruments.blindness.labels(self.sight.why).inc()
         log.log(news.level, news.event, extra={"source": self._source.name, **news.values})

@@ -119,16 +119,14 @@ def looked(before: Sight, why: str, *, proved_s: float | None) -> Sight:
     return Sight(max(proved_s, before.well_s))
 
 
-def news(before: Sight, after: Sight, now_s: float, limits: Mapping[str, int]) -> News | None:
-    """What to say about the difference, if anything."""
-    if after.blind and after.why != before.why:
+def news(before: Sight, after: Sight, now_s: float, limits: Mapping[str, int]) -> News:
+    """What to say about another `why` than before."""
+    if after.blind:
         level = logging.ERROR if after.why in _NEEDS_A_PERSON else logging.WARNING
         values = {"reason": after.why, "hint": remedy(after.why, limits)}
         return News("watch_blind", level, values)
-    if before.blind and not after.blind:
-        seconds = round(before.blind_s(now_s), 3)
-        return News("watch_restored", logging.INFO, {"reason": before.why, "seconds": seconds})
-    return None
+    seconds = round(before.blind_s(now_s), 3)
+    return News("watch_restored", logging.INFO, {"reason": before.why, "seconds": seconds})
 
 
 def remedy(why: str, limits: Mapping[str, int]) -> str:

@@ -5,7 +5,7 @@ stat, and what then happens to a key is decided as after any other touch. At sta
 recovery, after an overflow the repair, after an upgrade the migration, and always the truth.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from core.keys import SessionKey
@@ -27,7 +27,7 @@ class Due:
 
 def due(
     on_disk: Mapping[SessionKey, FileStat],
-    entries: Iterable[LedgerEntry],
+    entries: Collection[LedgerEntry],
     *,
     processor_version: int,
     now_us: int,
@@ -41,10 +41,8 @@ def due(
     """
     changed: list[SessionKey] = []
     gone: list[SessionKey] = []
-    known: set[SessionKey] = set()
     unlisted_count = 0
     for entry in entries:
-        known.add(entry.key)
         stat = on_disk.get(entry.key)
         if stat is not None:
             if _is_due(entry, stat, processor_version, now_us, proof_max_us):
@@ -54,8 +52,8 @@ def due(
                 unlisted_count += 1
             else:
                 gone.append(entry.key)
-    new = [key for key in on_disk if key not in known]
-    new.sort(key=lambda key: on_disk[key].changed_ns, reverse=True)
+    unknown = on_disk.keys() - {entry.key for entry in entries}
+    new = sorted(unknown, key=lambda key: (-on_disk[key].changed_ns, key))
     return Due(changed + new, gone, unlisted_count)
 
 

@@ -115,12 +115,10 @@ def test_the_end_of_a_blindness_is_news_with_its_length():
     assert news.values == {"reason": "overflow", "seconds": 22.0}
 
 
-def test_only_changes_are_news():
-    blind = Sight(10.0, "overflow")
+def test_another_reason_is_news():
+    news = sight.news(Sight(10.0, "overflow"), Sight(10.0, "watch_limit"), 12.0, {})
 
-    assert sight.news(blind, blind, 12.0, {}) is None
-    assert sight.news(WELL, Sight(11.0), 12.0, {}) is None
-    assert sight.news(blind, Sight(10.0, "watch_limit"), 12.0, {}).event == "watch_blind"
+    assert (news.event, news.values["reason"]) == ("watch_blind", "watch_limit")
 
 
 def test_the_limit_that_is_lower_is_to_be_raised():
