@@ -5,6 +5,7 @@ upstream first, all under one deadline; and a thread that died takes the service
 recovery is the first sweep after a restart, while half a service only looks healthy.
 """
 
+import gc
 import logging
 import signal
 import threading
@@ -198,7 +199,8 @@ class Service:
             # A file that grew meanwhile has another entry now: that one is to be outdated.
             fenced = [commit.after for commit, future in answers if future.result().fenced]
             entries = (self.store.ledger.get(after.processor, after.key) for after in fenced)
-            waiting = [Commit(entry, entry.outdated()) for entry in entries if entry]
+            there = (entry for entry in entries if entry and not entry.source_gone)
+            waiting = [Commit(entry, entry.outdated()) for entry in there]
         for key in {commit.after.key for commit in matched}:
             self.engine.touch(key, origin="rescan")
         log.info("rescan", extra={"processor": processor, "matched": len(matched)})
@@ -272,6 +274,8 @@ def serve(settings: Settings, registry: Registry, reread: Callable[[], Settings]
     if not settings.sources:
         raise ConfigurationError("nothing to watch", hint="name a folder: sessionwatch serve ROOT")
     service = Service(settings, registry)
+    # The ledger's entries stay: looking through 100 000 of them for garbage is a pause for all.
+    gc.freeze()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, service.ask_to_stop)
     signal.signal(signal.SIGHUP, service.ask_to_reload)

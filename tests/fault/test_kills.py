@@ -1,7 +1,9 @@
 """kill -9 at any moment: nothing lost, nothing twice, nobody left behind."""
 
 import itertools
+import os
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from tests.tools.corpus import corpus
 from tests.tools.databases import Difference, assert_same, digests, tables
 from tests.tools.service import ServiceProcess, ingested
 from tests.tools.waiting import wait_for
-from tests.tools.writers import Traffic, append, session_lines
+from tests.tools.writers import Traffic, append, assistant_line, session_lines
 
 # Short waits, so that minutes of a real installation pass in seconds.
 QUICK = {"sweep_s": 1, "tail_quiet_s": 1, "stat_trust_s": 0.5, "drain_s": 60}
@@ -25,6 +27,11 @@ def in_tables(service: ServiceProcess) -> dict[str, dict[tuple[str, str], tuple[
     }
 
 
+def in_tables_of(db: Path) -> dict[str, dict[tuple[str, str], tuple[int, int]]]:
+    """The same of a database that nobody serves."""
+    return {t: {tuple(k): tuple(d) for k, d in found.items()} for t, found in digests(db).items()}
+
+
 def clean_ingest(root: Path, db: Path) -> Path:
     """The database that one ingest of the files as they are now makes."""
     assert ingested(db, root)["failed"] == 0
@@ -33,7 +40,7 @@ def clean_ingest(root: Path, db: Path) -> Path:
 
 def wait_for_tables(service: ServiceProcess, db: Path) -> None:
     """One sweep, then until the running service has in every table what the database has."""
-    want = {t: {tuple(k): tuple(d) for k, d in found.items()} for t, found in digests(db).items()}
+    want = in_tables_of(db)
     service.client.post("/api/v1/sweep")
     wait_for(lambda: in_tables(service) == want, 60.0)
 
@@ -134,3 +141,73 @@ def test_a_kill_during_the_first_backfill_leaves_no_child_and_loses_nothing(tmp_
 @pytest.mark.corpus
 def test_kills_during_the_first_backfill_of_the_corpus_lose_nothing(tmp_path):
     kill_during_backfill(tmp_path, corpus() / "sessions", kills=8, seed=2)
+
+
+@pytest.mark.slow
+def test_a_killed_child_is_replaced_and_its_file_read_again(tmp_path):
+    """The out-of-memory killer takes the child, not the service."""
+    root = big_tree(tmp_path / "sessions", files=8, lines=3000)
+    want = clean_ingest(root, tmp_path / "clean.duckdb")
+    service = ServiceProcess(tmp_path / "live.duckdb", root, retry_first_s=0.2, **QUICK)
+    try:
+        service.spawn()
+        service.wait_until(service.client.available)
+        service.wait_until(lambda: readers(service))
+        for pid in readers(service):
+            os.kill(pid, signal.SIGKILL)
+        service.wait_until(service.ready)
+        wait_for_tables(service, want)
+        assert service.terminate() == 0
+    finally:
+        service.close()
+
+    assert_same(service.db, want)
+
+
+def readers(service: ServiceProcess) -> list[int]:
+    """The children that read, without the helper that Python gives them."""
+    others = [pid for pid in service.members() if pid != service.process.pid]
+    return [pid for pid in others if b"resource_tracker" not in arguments(pid)]
+
+
+def arguments(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b"resource_tracker"
+
+
+@pytest.mark.fault
+def test_a_kill_during_a_rescan_leaves_the_old_rows_or_the_new_ones_and_no_others(tmp_path):
+    root = big_tree(tmp_path / "sessions", files=6, lines=3000)
+    append(root / "user-0" / "p" / "large.jsonl", big_session(12 << 20))
+    want = clean_ingest(root, tmp_path / "clean.duckdb")
+    service = ServiceProcess(tmp_path / "live.duckdb", root, **QUICK)
+    try:
+        service.start()
+        wait_for_tables(service, want)
+        for _ in range(3):
+            before = live_generations(service)
+            service.client.post("/api/v1/rescan")
+            service.wait_until(lambda old=before: len(live_generations(service) - old) > 1)
+            service.kill()
+            service.start()
+            assert in_tables(service) == in_tables_of(want)
+        wait_for_tables(service, want)
+        service.wait_until(lambda: service.metric("garbage_generations") == 0.0)
+        assert service.terminate() == 0
+    finally:
+        service.close()
+
+    assert_same(service.db, want)
+
+
+def big_session(size_bytes: int) -> bytes:
+    """Messages of two KiB each: several pieces of a load."""
+    return b"".join(
+        assistant_line(f"big-{number}", text="x" * 2000) for number in range(size_bytes // 2300)
+    )
+
+
+def live_generations(service: ServiceProcess) -> set[int]:
+    return {generation for (generation,) in service.sql("SELECT generation FROM ledger")}

@@ -766,7 +766,8 @@ def test_no_step_holds_the_rows_of_too_many_lines(tmp_path, monkeypatch):
     disk = Disk([Source("s", tmp_path)])
 
     with disk.open(disk.key_below("s", "s.jsonl")) as file:
-        steps = list(reading.LineReading(file, SeenLines(), Limits(chunk_bytes=4096)))
+        pieces = Limits(chunk_bytes=4096)
+        steps = list(reading.LineReading(file, SeenLines(), pieces, dialect="unknown"))
 
     offsets = [row[0] for step in steps for row in step.rows[QUARANTINE]]
     assert max(len(step.rows[QUARANTINE]) for step in steps) <= 100

@@ -268,13 +268,13 @@ def test_while_it_runs_the_ledger_says_what_is_committed_and_readyz_is_true(root
     path = root / "ann/p/ünïcode name.jsonl"
     put(path, lines("u"))
     place = ledger_of(quote("ann/p/ünïcode name.jsonl"))
-    process.wait_until(lambda: process.fetch(place)[0] == 200)
+    whole = f'"committed_bytes":{path.stat().st_size}'
+    process.wait_until(lambda: whole in process.fetch(place)[1])
 
     status, body = process.fetch(place)
     found = json.loads(body)["processors"]["usage"]
 
     assert status == 200
-    assert found["committed_bytes"] == path.stat().st_size
     assert found["status"] == "ok"
     assert found["committed_at"].endswith("Z")
     assert process.fetch(ledger_of("nobody/p/a.jsonl"))[0] == 404

@@ -240,7 +240,7 @@ def _with_ids(value: Any, name: str) -> Any:
         return value
     return {
         key: f"{item}-{name}"
-        if isinstance(item, str) and (key in _IDS or (key == "id" and item.startswith("msg")))
+        if isinstance(item, str) and (key in _IDS or (key == "id" and "usage" in value))
         else _with_ids(item, name)
         for key, item in value.items()
     }
