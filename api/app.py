@@ -35,7 +35,7 @@ from api.guard import HostGuard
 from core.errors import ConfigurationError, SessionwatchError
 from metrics.instruments import Instruments
 from state.queries import Queries, report_options
-from state.reports import REPORTS
+from state.usage.reports import REPORTS
 
 BODY_BYTES_MAX = 1 << 20
 PAGE_ROWS_MAX = 1000

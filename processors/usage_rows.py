@@ -1,7 +1,7 @@
 """The rows of the `usage` processor: what a record says, flattened.
 
 The rule: counts, names, states and times, never session content. Every copy of a message, call or
-prompt is a row; which copy counts is decided by SQL (`state/reports.sql`) from all of them.
+prompt is a row; which copy counts is decided by SQL (`state/usage/reports.sql`) from all of them.
 """
 
 from typing import NamedTuple

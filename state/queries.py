@@ -16,9 +16,10 @@ import duckdb
 from core.errors import ConfigurationError
 from core.keys import escape_path
 from core.ledger import LedgerEntry
-from state import digest, reports, schema, sql
+from state import digest, schema, sql
 from state.sandbox import Sandbox, storable
 from state.store import Store
+from state.usage import reports
 
 _QUERIES = sql.load("queries.sql")
 _START = ("", "", "", -1, "", "")
@@ -107,7 +108,7 @@ class Queries:
         }
 
     def usage(self, report: str, options: reports.ReportOptions) -> dict[str, Any]:
-        """A report of `state.reports`, as it is printed."""
+        """A report of `state.usage.reports`, as it is printed."""
         try:
             with self._cursor() as cursor:
                 return reports.report(cursor, report, options)

@@ -19,8 +19,8 @@ from processors import registry
 from service import answers, cli_asks, cli_runs, logs
 from service.cli import app
 from service.client import Client
-from state.reports import REPORTS
 from state.store import Store
+from state.usage.reports import REPORTS
 from tests.tools.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import pytest
 
 from core.lines import Fault, Line
 from processors.dialects import HEAD_BYTES, detect
-from state.reports import REPORTS, ReportOptions, report
+from state.usage.reports import REPORTS, ReportOptions, report
 from tests.tools.corpus import corpus
 from tests.tools.usage_tables import add, create, ingest, items, placed_rows
 

@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from core.errors import ConfigurationError
-from state.reports import REPORTS, ReportOptions, report
 from state.sql import load, split
+from state.usage.reports import REPORTS, ReportOptions, report
 from tests.tools.usage_tables import FIXTURES, add, create, ingest
 
 FILES = sorted(FIXTURES.rglob("*.jsonl"))

@@ -132,7 +132,7 @@ def test_no_value_can_forge_a_line_or_steer_the_terminal(written):
 def test_libraries_are_heard_only_when_something_is_wrong(written):
     logs.configure("human", written)
 
-    for name in ("uvicorn.error", "uvicorn.access", "watchdog.observers", "asyncio", "some.other"):
+    for name in ("uvicorn.error", "watchdog.observers", "asyncio", "some.other"):
         logging.getLogger(name).info("chatter")
         logging.getLogger(name).warning("trouble")
 

@@ -20,7 +20,7 @@ from state.sql import load
 Row = tuple[Any, ...]
 Report = dict[str, Any]
 
-_QUERIES = load("reports.sql")
+_QUERIES = load("usage/reports.sql")
 _MICRO = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NANO = 10**9
