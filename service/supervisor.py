@@ -9,8 +9,9 @@ import gc
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 from api.server import Server
@@ -274,15 +275,24 @@ def serve(settings: Settings, registry: Registry, reread: Callable[[], Settings]
     if not settings.sources:
         raise ConfigurationError("nothing to watch", hint="name a folder: sessionwatch serve ROOT")
     service = Service(settings, registry)
-    # The ledger's entries stay: looking through 100 000 of them for garbage is a pause for all.
-    gc.freeze()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, service.ask_to_stop)
     signal.signal(signal.SIGHUP, service.ask_to_reload)
     try:
-        service.start()
-        code = service.wait(reread)
+        with _ledger_out_of_sight():
+            service.start()
+            code = service.wait(reread)
     except BaseException:
         service.stop()
         raise
     return code if service.stop() else 1
+
+
+@contextmanager
+def _ledger_out_of_sight() -> Iterator[None]:
+    """The ledger's entries stay: to look through 100 000 of them for garbage is a pause for all."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()  # Else the interpreter would end with them, and DuckDB complains of that.
