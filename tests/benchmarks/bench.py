@@ -16,12 +16,13 @@ import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -67,7 +68,7 @@ def latency(plan: Plan) -> Iterator[Figure]:
     """50 appends a second over live files; an append counts once its bytes are committed.
 
     From before the write to the first answer of the service that has them. Every third append is
-    asked for, every 2 ms over one kept connection, so that the asking is a small part of the load.
+    asked for, every 2 ms over one connection, so that the asking is a small part of the load.
     """
     root, db = plan.folder / "live", plan.folder / "live.duckdb"
     lines = session_lines(1)
@@ -169,22 +170,17 @@ def _append(path: Path, data: bytes) -> int:
         return file.tell()
 
 
-_kept = threading.local()
-
-
 def _seen_s(db: Path, name: Path, size: int, began_s: float) -> float:
     """Ask until the ledger has `size` bytes of a file: how long ago `began_s` was by then."""
-    connection = getattr(_kept, "connection", None)
-    if connection is None:
-        connection = _kept.connection = HTTPConnection("localhost")
+    with closing(HTTPConnection("localhost")) as connection:
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.sock.connect(str(socket_path(db)))
-    while True:
-        connection.request("GET", f"/api/v1/ledger/{name}")
-        found = json.loads(connection.getresponse().read())["processors"]["usage"]
-        if found["committed_bytes"] >= size:
-            return time.monotonic() - began_s
-        time.sleep(0.002)
+        while True:
+            connection.request("GET", f"/api/v1/ledger/{name}")
+            found = json.loads(connection.getresponse().read())["processors"]["usage"]
+            if found["committed_bytes"] >= size:
+                return time.monotonic() - began_s
+            time.sleep(0.002)
 
 
 def _made_tree(plan: Plan) -> Path:
@@ -325,6 +321,7 @@ def main() -> None:
             for figure in SECTIONS[name](plan):
                 figures.append(figure)
                 table.add_row(*asdict(figure).values())
+                print(f"{figure.what}: {figure.value}", file=sys.stderr, flush=True)
     asked.out.parent.mkdir(exist_ok=True)
     asked.out.write_text(json.dumps([asdict(figure) for figure in figures], indent=2))
     Console(width=140).print(table)
