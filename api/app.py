@@ -34,7 +34,8 @@ from api.control import Control
 from api.guard import HostGuard
 from core.errors import ConfigurationError, SessionwatchError
 from metrics.instruments import Instruments
-from state.queries import Queries, report_options
+from state.queries import Queries
+from state.usage.options import report_options
 from state.usage.reports import REPORTS
 
 BODY_BYTES_MAX = 1 << 20
@@ -52,7 +53,7 @@ _PAGE_HEADERS = {
     "Cache-Control": "no-store",
 }
 _LEDGER = "/api/v1/ledger/"
-_OPTIONS = ("timezone", "since", "until", "user")
+_OPTIONS = ("timezone", "since", "until", "user", "agent")
 
 
 def application(

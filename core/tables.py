@@ -33,6 +33,10 @@ ENGINE_TABLES = frozenset(
         "quarantine_lines",
         "schema_migrations",
         "losses",
+        "usage_counted",
+        "usage_quarters",
+        "usage_rules",
+        "usage_settled",
     }
 )
 """Names that the engine's own tables and views have, so that no processor may."""

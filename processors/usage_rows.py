@@ -1,7 +1,7 @@
 """The rows of the `usage` processor: what a record says, flattened.
 
 The rule: counts, names, states and times, never session content. Every copy of a message, call or
-prompt is a row; which copy counts is decided by SQL (`state/usage/reports.sql`) from all of them.
+prompt is a row; which copy counts is decided by SQL (`state/usage/counting.sql`) from all of them.
 """
 
 from typing import NamedTuple
@@ -66,6 +66,7 @@ class MessageRow(NamedTuple):
     attributed_mcp_server: str | None
     attributed_mcp_tool: str | None
     attributed_agent: str | None
+    uuid: str | None
 
 
 class ToolCallRow(NamedTuple):
@@ -182,6 +183,7 @@ def message_row(record: Record, usage: Usage) -> MessageRow:
             usage.attributed_mcp_server,
             usage.attributed_mcp_tool,
             usage.attributed_agent,
+            record.uuid,
         ),
     )
 

@@ -174,7 +174,7 @@ class Local:
         return self._queries.quarantine_page(limit, after, processor)
 
     def usage(self, report: str, options: Mapping[str, str | None]) -> dict[str, Any]:
-        from state.queries import report_options
+        from state.usage.options import report_options
 
         return self._queries.usage(report, report_options(options))
 

@@ -85,7 +85,7 @@ def quarantine(
 
 
 def usage(
-    report: Annotated[str, typer.Argument(help="daily, session, model, user or tool.")],
+    report: Annotated[str, typer.Argument(help="daily, session, model, …: see below.")],
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     timezone: Annotated[
@@ -94,10 +94,14 @@ def usage(
     since: Annotated[str | None, typer.Option(metavar="DAY", help="First day, YYYY-MM-DD.")] = None,
     until: Annotated[str | None, typer.Option(metavar="DAY", help="Last day, included.")] = None,
     user: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Only this agent's.")] = None,
     db: Db = None,
     config: Config = None,
 ) -> None:
     """What was used: tokens, cost and tool calls.
+
+    REPORT is daily, weekly, monthly, session, project, user, agent, model, skill, plugin, subagent,
+    mcp, pr, tool or command.
 
     \b
     sessionwatch usage daily
@@ -111,7 +115,7 @@ def usage(
     from service import printing
     from service.answers import answers
 
-    options = {"timezone": timezone, "since": since, "until": until, "user": user}
+    options = {"timezone": timezone, "since": since, "until": until, "user": user, "agent": agent}
     with answers(settings) as asked:
         found = asked.usage(report, options)
     if json:

@@ -28,6 +28,7 @@ from service.engine import Engine, Swept, outdate
 from service.lanes import LaneThreads
 from service.reload import attempt
 from service.settings import Settings
+from service.settler import Settler
 from service.sweeping import Sweeping
 from service.timer import Timer
 from service.wiring import build_engine, open_store, sources_of
@@ -97,6 +98,7 @@ class Service:
         )
         self.checks = Timer({"check": self._check}, self._clock, "timer-checks")
         self.queries = Queries(self.store, sql_s=limits.sql_s, sql_rows_max=limits.sql_rows_max)
+        self.settler = Settler(self.queries.settling, self.store, self._clock, self.instruments)
         self.server = Server(
             self, self.queries, self.instruments, host=settings.host, port=settings.port,
             socket_path=socket_path(settings.db), hosts=settings.hosts,
@@ -112,6 +114,7 @@ class Service:
         self.observer.start()
         self.timer.start()
         self.checks.start()
+        self.settler.start()
         log.info(
             "started",
             extra={
@@ -152,6 +155,7 @@ class Service:
         self._stopping.set()
         self.observer.stop(min(5.0, left_s()))
         clean = self.checks.stop(left_s())
+        clean &= self.settler.stop(left_s())
         clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
         self.pool.close()
@@ -168,6 +172,7 @@ class Service:
             "writer": self.writer.alive,
             "workers": self.lanes.alive,
             "timer": self.timer.alive and self.checks.alive,
+            "settler": self.settler.alive,
             "watcher": self.observer.alive(),
             "http": self.server.alive,
         }

@@ -20,6 +20,8 @@ from state import digest, schema, sql
 from state.sandbox import Sandbox, storable
 from state.store import Store
 from state.usage import reports
+from state.usage.options import ReportOptions
+from state.usage.settling import Settling
 
 _QUERIES = sql.load("queries.sql")
 _START = ("", "", "", -1, "", "")
@@ -37,6 +39,7 @@ class Queries:
         self.sql_rows_max = sql_rows_max
         self._store = store
         self._sandbox = Sandbox(store.cursor)
+        self.settling = Settling(store.cursor)
 
     def quarantine(
         self,
@@ -107,9 +110,10 @@ class Queries:
             "processors": {entry.processor: _ledger_row(entry) for entry in entries},
         }
 
-    def usage(self, report: str, options: reports.ReportOptions) -> dict[str, Any]:
-        """A report of `state.usage.reports`, as it is printed."""
+    def usage(self, report: str, options: ReportOptions) -> dict[str, Any]:
+        """A report of `state.usage.reports`, as it is printed; nothing committed is missing."""
         try:
+            self.settling.settle()
             with self._cursor() as cursor:
                 return reports.report(cursor, report, options)
         except (duckdb.CatalogException, duckdb.BinderException) as error:
@@ -139,6 +143,7 @@ class Queries:
     def interrupt(self) -> None:
         """End running statements: the service is stopping."""
         self._sandbox.interrupt()
+        self.settling.interrupt()
 
     def _entries(self, path: str) -> list[LedgerEntry]:
         """Of the path as it is stored, or as the file system has it."""
@@ -158,16 +163,6 @@ def _stored_names(path: str) -> Iterable[str]:
     with suppress(UnicodeEncodeError):  # What no file system gave has no stored form.
         return dict.fromkeys((path, escape_path(path)))
     return (path,)
-
-
-def report_options(given: Mapping[str, str | None]) -> reports.ReportOptions:
-    """Report options from the texts of a query string or a command line; empty is not given."""
-    return reports.ReportOptions(
-        timezone=given.get("timezone") or "UTC",
-        since=given.get("since") or None,
-        until=given.get("until") or None,
-        user=storable(given.get("user") or None),
-    )
 
 
 def iso_utc(time_us: int | None) -> str | None:

@@ -87,6 +87,8 @@ class Store:
         self._db = db
         self._appenders = Appenders(db)
         self._user = user
+        self.revision = 0
+        """How many transactions this store has committed: who reads sees whether there is news."""
         self._cursor_lock = threading.Lock()
         self.schema_version = schema.migrate(db, released() if migrations is None else migrations)
         self._columns: dict[str, Mapping[str, str]] = {QUARANTINE: QUARANTINE_COLUMNS}
@@ -190,6 +192,7 @@ class Store:
         losses.write(self._appenders, group.losses, file_ids)
         collected = self._collect(commands)
         self._db.execute("COMMIT")
+        self.revision += 1
         self._file_ids.update(new_files)
         for entry in group.entries.values():
             self.ledger.put(entry)

@@ -1,30 +1,31 @@
-"""Usage reports: what was used, by day, model, session, user and tool.
+"""Usage reports: what was used, by day, model, session, user, project, tool and more.
 
 The rule: every API message counts once, a report depends only on what the files say, and its
-order is fixed, so two databases of the same files give the same bytes. The counting is in
-`reports.sql`; here its rows are only folded into the shape a person or a script reads.
-
-Names are ccusage's (`inputTokens`, `modelBreakdowns`, …). Costs are for now what the agent itself
-reported (`costUSD`, Claude Code 1.0.x), 0.0 elsewhere: prices are not applied yet.
+order is fixed, so two databases of the same files give the same bytes. The counting is done in
+SQL (`counting.sql`, `reports.sql`); here its rows are only folded into the shape a person or a
+script reads. Names are ccusage's (`inputTokens`, `modelBreakdowns`, …).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 from core.errors import ConfigurationError
 from state.sql import load
+from state.usage.options import ReportOptions, iso, parameters
 
 Row = tuple[Any, ...]
 Report = dict[str, Any]
+Asked = Mapping[str, Any]
 
 _QUERIES = load("usage/reports.sql")
-_MICRO = timedelta(microseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NANO = 10**9
 _TOKENS = ("inputTokens", "outputTokens", "cacheCreationTokens", "cacheReadTokens")
+SUMS = ("messages", "final", "unpriced", *_TOKENS, "cost")
+"""What a usage query gives behind its keys and `model`; then maybe first and last time."""
+_CALL_SUMS = ("calls", "errors", "denied", "unanswered", "errorRate", "medianMs", "p95Ms",
+              "resultChars", "users", "sessions")  # fmt: skip
+_ADDED = ("calls", "errors", "denied", "unanswered", "resultChars")
+UNATTRIBUTED = "unattributed"
 
 
 class Result(Protocol):
@@ -39,117 +40,115 @@ class Cursor(Protocol):
     def execute(self, query: str, parameters: object = None) -> Result: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ReportOptions:
-    """Which rows count, and how days are cut.
-
-    `since` and `until` are days of `timezone`, both included, as `date`, YYYY-MM-DD or YYYYMMDD.
-    `progress` False leaves out what only a caller logged of its subagents (agent_progress lines):
-    ccusage's session, weekly, monthly and block reports do that, its daily report does not.
-    """
-
-    timezone: str = "UTC"
-    since: date | str | None = None
-    until: date | str | None = None
-    user: str | None = None
-    progress: bool = True
-
-
 def report(cursor: Cursor, name: str, options: ReportOptions | None = None) -> Report:
-    """The report as JSON-ready values. Raises `ConfigurationError` for what cannot be asked."""
+    """The report as JSON-ready values. Raises `ConfigurationError` for what cannot be asked.
+
+    Settle first (`state.usage.settling`): what is not settled is not in it.
+    """
     if name not in REPORTS:
         raise ConfigurationError(
             f"unknown report {name!r}", reason="unknown_report", hint=f"known: {', '.join(REPORTS)}"
         )
-    return REPORTS[name](cursor, options or ReportOptions())
+    return REPORTS[name](cursor, parameters(options or ReportOptions()))
 
 
-def _daily(cursor: Cursor, options: ReportOptions) -> Report:
-    zone = {"timezone": _zone(options.timezone).key}
-    rows = _ask(cursor, "counted", "daily", _usage_filters(options) | zone)
-    return _usage_report("daily", ("date",), rows)
+def _sums(top: str, key: str, name: str) -> Callable[[Cursor, Asked], Report]:
+    """A report that is added up from sums, however many messages there are."""
+
+    def make(cursor: Cursor, asked: Asked) -> Report:
+        rows = _ask(cursor, asked, "quarters", name, "quarter_sums")
+        return _usage_report(cursor, asked, top, (key,), rows)
+
+    return make
 
 
-def _model(cursor: Cursor, options: ReportOptions) -> Report:
-    rows = _ask(cursor, "counted", "model", _usage_filters(options))
-    return _usage_report("models", ("model",), rows)
+def _model(cursor: Cursor, asked: Asked) -> Report:
+    made = _sums("models", "model", "model")(cursor, asked)
+    made["models"].sort(key=lambda row: (-row["totalTokens"], row["model"]))
+    return made
 
 
-def _user(cursor: Cursor, options: ReportOptions) -> Report:
-    rows = _ask(cursor, "counted", "user", _usage_filters(options))
-    return _usage_report("users", ("user",), rows)
-
-
-def _session(cursor: Cursor, options: ReportOptions) -> Report:
-    rows = _ask(cursor, "counted", "session", _usage_filters(options))
+def _session(cursor: Cursor, asked: Asked) -> Report:
     keys = ("source", "projectPath", "sessionId", "user")
-    made = _usage_report("sessions", keys, rows)
+    rows = _ask(cursor, asked, "counted", "session", "counted_sums")
+    made = _usage_report(cursor, asked, "sessions", keys, rows)
+    activity = {row[:3]: row[3:] for row in _ask(cursor, asked, "activity")}
+    calls = {row[:3]: row[3:] for row in _ask(cursor, asked, "called", "session_calls")}
+    for row in made["sessions"]:
+        place = (row["source"], row["user"], row["sessionId"])
+        row["activeSeconds"], row["prompts"] = activity.get(place, (0, 0))
+        row["toolCalls"], row["toolErrors"] = calls.get(place, (0, 0))
     made["sessions"].sort(key=lambda row: (row["lastActivity"] or "", *map(row.get, keys)))
     return made
 
 
-def _tool(cursor: Cursor, options: ReportOptions) -> Report:
-    names = ("tool", "kind", "calls", "errors", "denied", "unanswered", "resultChars", "users",
-             "sessions")  # fmt: skip
-    found = _ask(cursor, "called", "tool", _filters(options))
-    rows = [dict(zip(names, row, strict=True)) for row in found]
-    summed = ("calls", "errors", "denied", "unanswered", "resultChars")
-    return {"tools": rows, "totals": {name: sum(row[name] for row in rows) for name in summed}}
+def _project(cursor: Cursor, asked: Asked) -> Report:
+    placed = _QUERIES["counted_sums"].replace("FROM counted", "FROM placed")
+    rows = _ask(cursor, asked, "counted", "projects", "project", last=placed)
+    return _usage_report(cursor, asked, "projects", ("project",), rows)
 
 
-REPORTS: Mapping[str, Callable[[Cursor, ReportOptions], Report]] = {
-    "daily": _daily,
-    "model": _model,
+def _tool(cursor: Cursor, asked: Asked) -> Report:
+    rows = _calls(cursor, asked, "tool_calls", ("tool", "kind"))
+    rows.sort(key=lambda row: (-row["calls"], row["tool"], row["kind"]))
+    return {"tools": rows, "totals": _added(rows)}
+
+
+def _split(top: str, key: str, *parts: str) -> Callable[[Cursor, Asked], Report]:
+    """Calls of a thing beside the usage that is attributed to it; the rest is a row of its own.
+
+    So the usage of all rows is the usage of everything, however much could be attributed.
+    """
+    table = "placed" if parts else "counted"
+    sums = _QUERIES["counted_sums"].replace("FROM counted", f"FROM {table}")
+
+    def make(cursor: Cursor, asked: Asked) -> Report:
+        rows = _ask(cursor, asked, "counted", *parts, key, last=sums)
+        made = _usage_report(cursor, asked, top, (key,), rows)
+        if f"{key}_calls" in _QUERIES:
+            made[top] = _with_calls(made[top], key, _calls(cursor, asked, f"{key}_calls", (key,)))
+        made[top].sort(key=lambda row: (row[key] == UNATTRIBUTED, -row["totalTokens"], row[key]))
+        return made
+
+    return make
+
+
+def _command(cursor: Cursor, asked: Asked) -> Report:
+    names = ("command", "calls", "users", "sessions")
+    rows = [dict(zip(names, row, strict=True)) for row in _ask(cursor, asked, "command")]
+    return {"commands": rows, "totals": {"calls": sum(row["calls"] for row in rows)}}
+
+
+REPORTS: Mapping[str, Callable[[Cursor, Asked], Report]] = {
+    "daily": _sums("daily", "date", "daily"),
+    "weekly": _sums("weekly", "week", "weekly"),
+    "monthly": _sums("monthly", "month", "monthly"),
     "session": _session,
+    "model": _model,
+    "project": _project,
+    "user": _sums("users", "user", "user"),
+    "agent": _sums("agents", "agent", "agent"),
     "tool": _tool,
-    "user": _user,
+    "skill": _split("skills", "skill"),
+    "plugin": _split("plugins", "plugin"),
+    "subagent": _split("subagents", "subagent", "subagents"),
+    "mcp": _split("mcps", "mcp"),
+    "pr": _split("prs", "pr", "pull_requests"),
+    "command": _command,
 }
 
 
-def _ask(cursor: Cursor, base: str, name: str, parameters: Mapping[str, Any]) -> Sequence[Row]:
-    return cursor.execute(f"{_QUERIES[base]}\n{_QUERIES[name]}", dict(parameters)).fetchall()
+def _ask(cursor: Cursor, asked: Asked, *names: str, last: str = "") -> Sequence[Row]:
+    text = "\n".join([*(_QUERIES[name] for name in names), last])
+    # The database refuses parameters that a query does not name.
+    wanted = {name: value for name, value in asked.items() if f"${name}" in text}
+    return cursor.execute(text, wanted).fetchall()
 
 
-def _filters(options: ReportOptions) -> dict[str, Any]:
-    zone = _zone(options.timezone)
-    until = _day(options.until)
-    return {
-        "since_us": _midnight_us(_day(options.since), zone),
-        "until_us": _midnight_us(until + timedelta(days=1) if until else None, zone),
-        "user": options.user,
-    }
-
-
-def _usage_filters(options: ReportOptions) -> dict[str, Any]:
-    return _filters(options) | {"progress": options.progress}
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError) as error:  # not found is a KeyError
-        raise ConfigurationError(
-            f"unknown time zone {name!r}", reason="unknown_timezone", hint="such as Europe/Berlin"
-        ) from error
-
-
-def _day(day: date | str | None) -> date | None:
-    if day is None or isinstance(day, date):
-        return day
-    try:
-        return date.fromisoformat(day)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{day!r} is not a day", reason="bad_date", hint="write YYYY-MM-DD"
-        ) from error
-
-
-def _midnight_us(day: date | None, zone: ZoneInfo) -> int | None:
-    return None if day is None else (datetime.combine(day, time(), zone) - _EPOCH) // _MICRO
-
-
-def _usage_report(top: str, keys: Sequence[str], rows: Iterable[Row]) -> Report:
-    """Fold rows of (keys, model, counts, …), one per key and model, into an entry per key."""
+def _usage_report(
+    cursor: Cursor, asked: Asked, top: str, keys: Sequence[str], rows: Iterable[Row]
+) -> Report:
+    """Fold rows of (keys, model, sums), one per key and model, into an entry per key."""
     parts_by_key: dict[Row, list[Row]] = {}
     for row in rows:
         parts_by_key.setdefault(row[: len(keys)], []).append(row[len(keys) :])
@@ -157,7 +156,10 @@ def _usage_report(top: str, keys: Sequence[str], rows: Iterable[Row]) -> Report:
         dict(zip(keys, key, strict=True)) | _entry(parts) for key, parts in parts_by_key.items()
     ]
     every = [part for parts in parts_by_key.values() for part in parts]
-    return {top: entries, "totals": _usage(every)}
+    totals = _usage(every)
+    if totals["unpricedMessages"]:
+        totals["unpricedModels"] = [model for (model,) in _ask(cursor, asked, "unpriced")]
+    return {top: entries, "totals": totals}
 
 
 def _entry(parts: Sequence[Row]) -> dict[str, Any]:
@@ -172,33 +174,62 @@ def _entry(parts: Sequence[Row]) -> dict[str, Any]:
 
 
 def _usage(parts: Sequence[Row]) -> dict[str, Any]:
-    """Sums of (model, messages, four token classes, nano-dollars)."""
-    messages, *tokens, cost = (sum(part[i] for part in parts) for i in range(1, 7))
-    counts = dict(zip(_TOKENS, tokens, strict=True))
-    return counts | {
-        "totalTokens": sum(tokens),
-        "totalCost": cost / _NANO,
+    """The sums of some rows of (model, sums, …)."""
+    sums = dict(zip(SUMS, (sum(part[i] for part in parts) for i in range(1, 9)), strict=True))
+    messages = sums["messages"]
+    return {
+        **{name: sums[name] for name in _TOKENS},
+        "totalTokens": sum(sums[name] for name in _TOKENS),
+        "totalCost": sums["cost"] / _NANO,
         "messages": messages,
+        "finalShare": round(sums["final"] / messages, 4) if messages else None,
+        "unpricedMessages": sums["unpriced"],
     }
 
 
 def _breakdown(part: Row) -> dict[str, Any]:
-    model, _, *tokens = part[:6]
-    counts = dict(zip(_TOKENS, tokens, strict=True))
-    return {"modelName": model} | counts | {"cost": part[6] / _NANO}
+    sums = dict(zip(SUMS, part[1:9], strict=True))
+    counts = {name: sums[name] for name in _TOKENS}
+    return {"modelName": part[0]} | counts | {"cost": sums["cost"] / _NANO}
 
 
 def _activity(parts: Sequence[Row]) -> dict[str, Any]:
     """First and last time, in reports that ask for them."""
-    if len(parts[0]) == len(("model", "messages", *_TOKENS, "cost")):
+    if len(parts[0]) == len(("model", *SUMS)):
         return {}
-    times = [at_us for part in parts for at_us in part[7:9] if at_us is not None]
+    times = [at_us for part in parts for at_us in part[9:11] if at_us is not None]
     return {
-        "firstActivity": _iso(min(times)) if times else None,
-        "lastActivity": _iso(max(times)) if times else None,
+        "firstActivity": iso(min(times, default=None)),
+        "lastActivity": iso(max(times, default=None)),
     }
 
 
-def _iso(at_us: int) -> str:
-    moment = _EPOCH + at_us * _MICRO
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _calls(cursor: Cursor, asked: Asked, name: str, keys: Sequence[str]) -> list[dict[str, Any]]:
+    sums = f"{_QUERIES[name]}\n{_QUERIES['call_sums']}\nFROM called\nGROUP BY ALL"
+    text = f"SELECT * FROM ({sums}) WHERE name IS NOT NULL ORDER BY ALL"
+    found = _ask(cursor, asked, "called", last=text)
+    return [dict(zip((*keys, *_CALL_SUMS), row, strict=True)) for row in found]
+
+
+def _with_calls(
+    entries: Sequence[Report], key: str, calls: Sequence[Report]
+) -> list[dict[str, Any]]:
+    """Entries with their calls; what was called and is charged with nothing has a row as well."""
+    by_name = {row[key]: row for row in calls}
+    nothing = dict.fromkeys(("calls", "errors", "denied", "unanswered"), 0)
+    made = []
+    for entry in entries:
+        called = by_name.pop(entry[key], nothing)
+        made.append(_leading(entry, key, called) | {k: v for k, v in entry.items() if k != key})
+    free = _usage([]) | {"firstActivity": None, "lastActivity": None}
+    free |= {"modelsUsed": [], "modelBreakdowns": []}
+    return made + [_leading(row, key, row) | free for row in by_name.values()]
+
+
+def _leading(entry: Report, key: str, called: Report) -> dict[str, Any]:
+    names = ("calls", "errors", "denied", "unanswered")
+    return {key: entry[key]} | {name: called[name] for name in names}
+
+
+def _added(rows: Sequence[Report]) -> dict[str, int]:
+    return {name: sum(row[name] for row in rows) for name in _ADDED}

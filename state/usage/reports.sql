@@ -1,177 +1,222 @@
--- Reports over the rows of the `usage` processor.
+-- Reports over the counted messages (`usage_counted`), their sums (`usage_quarters`) and the rows of
+-- the `usage` processor.
 --
--- The rule: which copy counts, and whose it is, is decided by what the rows say, never by the
--- order they arrived in. Every comparison below ends in (source, path, offset, seq), which no two
--- rows share. Rows of vanished files count like all others.
---
--- `counted` and `called` are the beginnings of queries; reports.py puts one before a report.
+-- The rule: a report depends only on what the files say, and its order is fixed. `quarters`, `counted`,
+-- `called` and `subagents` are the beginnings of queries; reports.py puts one before a report. Every
+-- usage query ends in model and the same nine sums, in the order of `reports.SUMS`.
 
--- name: counted
--- Every API message once. Copies of a message share its id; the best kind of copy decides:
--- lines of the conversation itself (told apart by request id too), else lines of a sidechain,
--- else what a caller logged of its subagent. Of those the copy with most tokens is the message
--- (streamed copies grow), and the earliest copy says when and to whom it belongs. Resumed and
--- forked sessions repeat lines, times included; then the file of the session that the line names
--- has it, else the first by source and path. A message without an id has no copies.
-WITH copies AS (
-    SELECT
-        source, path, "user", session, "offset", seq, message_id, request_id, at_us,
-        CASE WHEN model <> '<synthetic>' THEN
-            CASE WHEN speed = 'fast' THEN model || '-fast' ELSE model END
-        END AS model,
-        input_tokens,
-        output_tokens,
-        greatest(
-            cache_write_tokens,
-            coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0)
-        ) AS cache_write_tokens,
-        cache_read_tokens,
-        coalesce(cost_nano, 0) AS cost_nano,
-        CASE WHEN origin = 'progress' THEN 0 WHEN sidechain THEN 1 ELSE 2 END AS rank,
-        coalesce(at_us, 9223372036854775807) AS order_us,
-        session_id IS DISTINCT FROM session AS away
-    FROM usage_messages
-    WHERE ($progress OR origin <> 'progress')
-      -- What Claude Code writes in place of an answer (an API error) is not an API message.
-      AND (model IS DISTINCT FROM '<synthetic>' OR input_tokens + output_tokens > 0)
-), best AS (
-    SELECT message_id, max(rank) AS rank
-    FROM copies
-    WHERE message_id IS NOT NULL
-    GROUP BY message_id
-), messages AS (
-    SELECT
-        arg_min(
-            {
-                'model': model,
-                'input_tokens': input_tokens,
-                'output_tokens': output_tokens,
-                'cache_write_tokens': cache_write_tokens,
-                'cache_read_tokens': cache_read_tokens,
-                'cost_nano': cost_nano
-            },
-            {
-                'most': -(input_tokens + output_tokens + cache_write_tokens + cache_read_tokens),
-                'order_us': order_us, 'away': away, 'source': source, 'path': path,
-                'offset': "offset", 'seq': seq
-            }
-        ) AS usage,
-        arg_min(
-            {
-                'at_us': at_us, 'source': source, 'path': path, 'user': "user",
-                'session': session
-            },
-            {
-                'order_us': order_us, 'away': away, 'source': source, 'path': path,
-                'offset': "offset", 'seq': seq
-            }
-        ) AS origin
-    FROM copies JOIN best USING (message_id, rank)
-    GROUP BY message_id, CASE WHEN rank = 2 THEN request_id END
-    UNION ALL
-    SELECT
-        {
-            'model': model,
-            'input_tokens': input_tokens,
-            'output_tokens': output_tokens,
-            'cache_write_tokens': cache_write_tokens,
-            'cache_read_tokens': cache_read_tokens,
-            'cost_nano': cost_nano
-        },
-        {'at_us': at_us, 'source': source, 'path': path, 'user': "user", 'session': session}
-    FROM copies
-    WHERE message_id IS NULL
-), counted AS (
-    SELECT unnest(usage), unnest(origin)
-    FROM messages
-    WHERE ($since_us::BIGINT IS NULL OR origin.at_us >= $since_us::BIGINT)
-      AND ($until_us::BIGINT IS NULL OR origin.at_us < $until_us::BIGINT)
-      AND ($user::VARCHAR IS NULL OR origin."user" = $user::VARCHAR)
+-- name: quarters
+-- Days of any zone begin with a quarter of an hour, so `since` and `until` cut no quarter.
+WITH quarters AS (
+    SELECT *
+    FROM usage_quarters
+    WHERE ($since_us::BIGINT IS NULL OR quarter >= $since_us::BIGINT // 900000000)
+      AND ($until_us::BIGINT IS NULL OR quarter < $until_us::BIGINT // 900000000)
+      AND ($user::VARCHAR IS NULL OR "user" = $user::VARCHAR)
+      AND ($agent::VARCHAR IS NULL OR agent = $agent::VARCHAR)
 )
 
--- name: daily
--- Days of the chosen time zone. Messages without a time are listed as undated. Zones are asked
--- once per quarter of an hour, not per message: every offset from UTC is a multiple of it.
-, quarters AS (
-    SELECT
-        at_us // 900000000 AS quarter, model, count(*) AS messages,
-        sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-        sum(cache_write_tokens) AS cache_write_tokens, sum(cache_read_tokens) AS cache_read_tokens,
-        sum(cost_nano) AS cost_nano
-    FROM counted
-    GROUP BY ALL
-)
-SELECT
-    coalesce(
-        strftime(timezone($timezone, make_timestamptz(quarter * 900000000)), '%Y-%m-%d'),
-        'undated'
-    ) AS date,
-    model,
-    sum(messages),
-    sum(input_tokens), sum(output_tokens), sum(cache_write_tokens), sum(cache_read_tokens),
-    sum(cost_nano)
+-- name: quarter_sums
+    model, sum(messages), sum(final_messages), sum(unpriced_messages), sum(input_tokens),
+    sum(output_tokens), sum(cache_write_tokens), sum(cache_read_tokens), sum(cost_nano)
 FROM quarters
 GROUP BY ALL
-ORDER BY date, model NULLS LAST
+ORDER BY ALL NULLS LAST
+
+-- name: daily
+-- Days of the chosen zone. Messages without a time are listed as undated.
+SELECT
+    coalesce(
+        strftime(timezone($timezone, make_timestamptz(quarter * 900000000)), '%Y-%m-%d'), 'undated'
+    ) AS date,
+
+-- name: weekly
+-- The Sunday that begins the week, as ccusage has it.
+SELECT
+    coalesce(
+        strftime(
+            date_trunc(
+                'week',
+                timezone($timezone, make_timestamptz(quarter * 900000000)) + INTERVAL 1 DAY
+            ) - INTERVAL 1 DAY,
+            '%Y-%m-%d'
+        ),
+        'undated'
+    ) AS week,
+
+-- name: monthly
+SELECT
+    coalesce(
+        strftime(timezone($timezone, make_timestamptz(quarter * 900000000)), '%Y-%m'), 'undated'
+    ) AS month,
 
 -- name: model
-SELECT
-    coalesce(model, 'unknown') AS model,
-    model AS breakdown,
-    count(*) AS messages,
-    sum(input_tokens), sum(output_tokens), sum(cache_write_tokens), sum(cache_read_tokens),
-    sum(cost_nano)
-FROM counted
-GROUP BY ALL
-ORDER BY sum(input_tokens + output_tokens + cache_write_tokens + cache_read_tokens) DESC, 1, 2
+SELECT coalesce(model, 'unknown') AS name,
 
 -- name: user
-SELECT
-    "user",
-    model,
-    count(*) AS messages,
+SELECT "user",
+
+-- name: agent
+SELECT agent,
+
+-- name: counted
+WITH counted AS (
+    SELECT
+        * REPLACE (CASE WHEN speed = 'fast' THEN model || '-fast' ELSE model END AS model)
+    FROM usage_counted
+    WHERE ($since_us::BIGINT IS NULL OR at_us >= $since_us::BIGINT)
+      AND ($until_us::BIGINT IS NULL OR at_us < $until_us::BIGINT)
+      AND ($user::VARCHAR IS NULL OR "user" = $user::VARCHAR)
+      AND ($agent::VARCHAR IS NULL OR agent = $agent::VARCHAR)
+)
+
+-- name: counted_sums
+    model, count(*), count(*) FILTER (final), count(*) FILTER (cost_origin = 'unpriced'),
     sum(input_tokens), sum(output_tokens), sum(cache_write_tokens), sum(cache_read_tokens),
-    sum(cost_nano)
+    sum(cost_nano), min(at_us), max(at_us)
 FROM counted
 GROUP BY ALL
-ORDER BY "user", model NULLS LAST
+ORDER BY ALL NULLS LAST
 
 -- name: session
 -- A session is a file and the files of its subagents, wherever a source holds one of that name:
 -- two projects may both have a session `a`.
-, files AS (
-    SELECT
-        source, path, session, "user", model, count(*) AS messages,
-        sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-        sum(cache_write_tokens) AS cache_write_tokens, sum(cache_read_tokens) AS cache_read_tokens,
-        sum(cost_nano) AS cost_nano, min(at_us) AS first_us, max(at_us) AS last_us
-    FROM counted
-    GROUP BY ALL
-)
 SELECT
     source,
     regexp_replace(path, '(^|/)[^/]+/subagents/.*$|(^|/)[^/]*$', '') AS project,
     session,
     "user",
-    model,
-    sum(messages),
-    sum(input_tokens), sum(output_tokens), sum(cache_write_tokens), sum(cache_read_tokens),
-    sum(cost_nano),
-    min(first_us),
-    max(last_us)
-FROM files
-GROUP BY ALL
-ORDER BY source, project, session, "user", model NULLS LAST
+
+-- name: projects
+-- The project of a session is the folder it began in. Worktrees are the repository they belong to:
+-- `R/.claude/worktrees/x`, `R/.worktrees/x` and `R-worktrees/x` are R.
+, roots AS (
+    SELECT source, "user", session, arg_min(cwd, (coalesce(at_us, 0), path, "offset")) AS cwd
+    FROM usage_counted
+    WHERE cwd IS NOT NULL
+    GROUP BY ALL
+), placed AS (
+    SELECT
+        counted.*,
+        coalesce(
+            regexp_replace(
+                replace(roots.cwd, chr(92), '/'),
+                '(/\.claude/worktrees/|/\.worktrees/|-worktrees/).*$', ''
+            ),
+            'unknown'
+        ) AS project
+    FROM counted LEFT JOIN roots USING (source, "user", session)
+)
+
+-- name: project
+SELECT project,
+
+-- name: skill
+SELECT coalesce(attributed_skill, 'unattributed') AS name,
+
+-- name: plugin
+SELECT coalesce(attributed_plugin, 'unattributed') AS name,
+
+-- name: mcp
+SELECT coalesce(attributed_mcp_server, 'unattributed') AS name,
+
+-- name: subagents
+-- What kind of subagent wrote a message: as the line says, else as the call that started it did.
+, kinds AS (
+    SELECT r.subagent_id AS agent_id, min(c.subagent_type) AS kind
+    FROM usage_tool_results r JOIN usage_tool_calls c USING (tool_use_id)
+    WHERE r.subagent_id IS NOT NULL AND c.subagent_type IS NOT NULL
+    GROUP BY ALL
+), placed AS (
+    SELECT
+        counted.*,
+        coalesce(
+            attributed_agent, kind,
+            CASE WHEN sidechain OR agent_id IS NOT NULL THEN 'unknown' ELSE 'unattributed' END
+        ) AS name
+    FROM counted LEFT JOIN kinds USING (agent_id)
+)
+
+-- name: subagent
+SELECT name,
+
+-- name: pull_requests
+-- A message belongs to the pull request that its session linked next, else to the last one before.
+, links AS (
+    SELECT DISTINCT source, "user", session, at_us AS linked_us, detail AS pr
+    FROM usage_events
+    WHERE kind = 'pr_link' AND detail <> '' AND at_us IS NOT NULL
+), last_links AS (
+    SELECT source, "user", session, arg_max(pr, (linked_us, pr)) AS last_pr
+    FROM links
+    GROUP BY ALL
+), placed AS (
+    SELECT counted.*, coalesce(pr, last_pr, 'unattributed') AS name
+    FROM counted
+    ASOF LEFT JOIN links
+      ON counted.source = links.source AND counted."user" = links."user"
+     AND counted.session = links.session AND counted.at_us <= links.linked_us
+    LEFT JOIN last_links
+      ON counted.source = last_links.source AND counted."user" = last_links."user"
+     AND counted.session = last_links.session
+)
+
+-- name: pr
+SELECT name,
+
+-- name: activity
+-- Time in which something was written at least every 600 seconds; prompts, tool calls and errors of
+-- the API, each counted once however many files repeat its line.
+WITH times AS (
+    SELECT DISTINCT source, "user", session, at_us
+    FROM usage_records
+    WHERE at_us IS NOT NULL
+      AND ($since_us::BIGINT IS NULL OR at_us >= $since_us::BIGINT)
+      AND ($until_us::BIGINT IS NULL OR at_us < $until_us::BIGINT)
+      AND ($user::VARCHAR IS NULL OR "user" = $user::VARCHAR)
+      AND ($agent::VARCHAR IS NULL OR agent = $agent::VARCHAR)
+), gaps AS (
+    SELECT
+        source, "user", session,
+        at_us - lag(at_us) OVER (PARTITION BY source, "user", session ORDER BY at_us) AS gap_us
+    FROM times
+), prompts AS (
+    SELECT
+        arg_min(
+            {'source': source, 'user': "user", 'session': session},
+            (coalesce(at_us, 9223372036854775807), source, path, "offset", seq)
+        ) AS place
+    FROM usage_prompts
+    WHERE ($since_us::BIGINT IS NULL OR at_us >= $since_us::BIGINT)
+      AND ($until_us::BIGINT IS NULL OR at_us < $until_us::BIGINT)
+      AND ($user::VARCHAR IS NULL OR "user" = $user::VARCHAR)
+      AND ($agent::VARCHAR IS NULL OR agent = $agent::VARCHAR)
+    GROUP BY coalesce(uuid, concat(source, ':', path, ':', "offset")), seq
+), prompted AS (
+    SELECT place.source, place."user", place.session, count(*) AS prompts
+    FROM prompts
+    GROUP BY ALL
+), active AS (
+    SELECT
+        source, "user", session,
+        sum(CASE WHEN gap_us <= 600000000 THEN gap_us ELSE 0 END) // 1000000 AS active_s
+    FROM gaps
+    GROUP BY ALL
+)
+SELECT source, "user", session, coalesce(active_s, 0), coalesce(prompts, 0)
+FROM active FULL JOIN prompted USING (source, "user", session)
 
 -- name: called
--- Every tool call once: copies of a call share its id; when and whose is decided as above.
+-- Every tool call once: copies of a call share its id; when and whose is decided as for messages.
 -- A denied call is not an error of the tool, although the agent marks its result as one.
 WITH calls AS (
     SELECT
         arg_min(
             {
-                'name': name, 'kind': kind, 'at_us': at_us, 'source': source, 'path': path,
-                'user': "user", 'session': session, 'tool_use_id': tool_use_id
+                'name': name, 'kind': kind, 'skill': skill, 'plugin': plugin,
+                'mcp_server': mcp_server, 'subagent_type': subagent_type, 'at_us': at_us,
+                'source': source, 'path': path, 'user': "user", 'session': session,
+                'agent': agent, 'tool_use_id': tool_use_id
             },
             {
                 'order_us': coalesce(at_us, 9223372036854775807),
@@ -180,49 +225,101 @@ WITH calls AS (
             }
         ) AS call
     FROM usage_tool_calls
-    WHERE tool_use_id IS NOT NULL
-    GROUP BY tool_use_id
-    UNION ALL
-    SELECT
-        {
-            'name': name, 'kind': kind, 'at_us': at_us, 'source': source, 'path': path,
-            'user': "user", 'session': session, 'tool_use_id': NULL
-        }
-    FROM usage_tool_calls
-    WHERE tool_use_id IS NULL
+    GROUP BY coalesce(tool_use_id, concat('at:', source, ':', path, ':', "offset", ':', seq))
 ), results AS (
     SELECT
         tool_use_id,
         bool_or(is_error AND NOT denied) AS failed,
         bool_or(denied) AS denied,
-        max(size_chars) AS size_chars
+        max(size_chars) AS size_chars,
+        min(at_us) AS answered_us
     FROM usage_tool_results
     WHERE tool_use_id IS NOT NULL
     GROUP BY tool_use_id
 ), called AS (
     SELECT
-        call.name, call.kind, call.at_us, call.source, call.path, call."user", call.session,
+        call.* EXCLUDE (tool_use_id),
         results.tool_use_id IS NOT NULL AS answered,
         coalesce(results.failed, false) AS failed,
         coalesce(results.denied, false) AS denied,
-        coalesce(results.size_chars, 0) AS size_chars
+        coalesce(results.size_chars, 0) AS size_chars,
+        CASE WHEN answered_us >= call.at_us THEN answered_us - call.at_us END AS took_us
     FROM calls LEFT JOIN results ON results.tool_use_id = call.tool_use_id
     WHERE ($since_us::BIGINT IS NULL OR call.at_us >= $since_us::BIGINT)
       AND ($until_us::BIGINT IS NULL OR call.at_us < $until_us::BIGINT)
       AND ($user::VARCHAR IS NULL OR call."user" = $user::VARCHAR)
+      AND ($agent::VARCHAR IS NULL OR call.agent = $agent::VARCHAR)
 )
 
--- name: tool
-SELECT
-    name,
-    kind,
+-- name: call_sums
+-- An error rate is errors of the calls that were answered and not denied.
     count(*) AS calls,
     count(*) FILTER (failed) AS errors,
     count(*) FILTER (denied) AS denied,
     count(*) FILTER (NOT answered) AS unanswered,
+    round(
+        coalesce(count(*) FILTER (failed) / nullif(count(*) FILTER (answered AND NOT denied), 0), 0),
+        4
+    ) AS error_rate,
+    quantile_disc(took_us, 0.5) FILTER (NOT denied) // 1000 AS took_ms_p50,
+    quantile_disc(took_us, 0.95) FILTER (NOT denied) // 1000 AS took_ms_p95,
     sum(size_chars) AS result_chars,
     count(DISTINCT "user") AS users,
-    count(DISTINCT (source, session)) AS sessions
+    count(DISTINCT (source, "user", session)) AS sessions
+
+-- name: tool_calls
+SELECT name, kind,
+
+-- name: skill_calls
+SELECT skill AS name,
+
+-- name: plugin_calls
+SELECT plugin AS name,
+
+-- name: mcp_calls
+SELECT mcp_server AS name,
+
+-- name: subagent_calls
+SELECT subagent_type AS name,
+
+-- name: session_calls
+SELECT source, "user", session, count(*), count(*) FILTER (failed)
 FROM called
 GROUP BY ALL
-ORDER BY calls DESC, name, kind
+
+-- name: command
+-- Slash commands, each once however many files repeat its line.
+WITH once AS (
+    SELECT
+        arg_min(
+            {
+                'name': name, 'at_us': at_us, 'user': "user", 'source': source,
+                'session': session
+            },
+            (coalesce(at_us, 9223372036854775807), source, path, "offset", seq)
+        ) AS command
+    FROM usage_events
+    WHERE kind = 'slash_command'
+      AND ($agent::VARCHAR IS NULL OR agent = $agent::VARCHAR)
+    GROUP BY coalesce(uuid, concat(source, ':', path, ':', "offset")), seq
+)
+SELECT
+    command.name, count(*) AS calls, count(DISTINCT command."user") AS users,
+    count(DISTINCT (command.source, command."user", command.session)) AS sessions
+FROM once
+WHERE ($since_us::BIGINT IS NULL OR command.at_us >= $since_us::BIGINT)
+  AND ($until_us::BIGINT IS NULL OR command.at_us < $until_us::BIGINT)
+  AND ($user::VARCHAR IS NULL OR command."user" = $user::VARCHAR)
+GROUP BY ALL
+ORDER BY calls DESC, command.name
+
+-- name: unpriced
+-- Models that no price is known for, in the chosen rows.
+SELECT DISTINCT coalesce(model, 'unknown')
+FROM usage_counted
+WHERE cost_origin = 'unpriced'
+  AND ($since_us::BIGINT IS NULL OR at_us >= $since_us::BIGINT)
+  AND ($until_us::BIGINT IS NULL OR at_us < $until_us::BIGINT)
+  AND ($user::VARCHAR IS NULL OR "user" = $user::VARCHAR)
+  AND ($agent::VARCHAR IS NULL OR agent = $agent::VARCHAR)
+ORDER BY ALL

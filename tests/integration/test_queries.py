@@ -12,8 +12,9 @@ from core.ledger import FileStat, LedgerEntry
 from core.rows import QUARANTINE, Commit
 from processors import registry
 from state import sandbox
-from state.queries import Queries, iso_utc, report_options
+from state.queries import Queries, iso_utc
 from state.store import Store
+from state.usage.options import report_options
 from tests.tools.processors import SeenLines
 from tests.tools.waiting import wait_for
 
@@ -200,7 +201,7 @@ def test_a_report_of_an_empty_database_has_no_rows(tmp_path):
 
 def test_a_report_on_tables_that_are_not_there_says_what_to_do(queries):
     with pytest.raises(ConfigurationError) as refused:
-        queries.usage("daily", report_options({}))
+        queries.usage("tool", report_options({}))
 
     assert refused.value.reason == "no_such_table"
 

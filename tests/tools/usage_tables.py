@@ -15,6 +15,10 @@ from core.record import Record
 from core.tables import columns
 from processors.dialects import by_name, detect
 from processors.usage import Usage
+from state.migrations import released
+from state.usage import settling
+from state.usage.options import ReportOptions
+from state.usage.reports import report
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "sessions"
 USAGE = Usage()
@@ -57,7 +61,11 @@ def placed_rows(data: bytes, offset: int = 0, dialect: str = "") -> list[tuple[A
 
 
 def create(db: duckdb.DuckDBPyConnection) -> None:
-    """Empty tables in place of the views."""
+    """Empty tables in place of the views, and those that are derived from them."""
+    db.execute("CREATE TABLE files (file_id INTEGER, source VARCHAR, path VARCHAR)")
+    for migration in released():
+        if migration.name != "core" and "raw." not in migration.sql:
+            db.execute(migration.sql)
     for table, row_type in USAGE.tables.items():
         wanted = PLACE | {column.name: column.sql_type for column in columns(row_type)}
         body = ", ".join(f'"{name}" {sql}' for name, sql in wanted.items())
@@ -71,6 +79,8 @@ def ingest(db: duckdb.DuckDBPyConnection, root: Path, path: Path, source: str = 
 
 def add(db: duckdb.DuckDBPyConnection, path: str, data: bytes, source: str = "drop") -> None:
     """Add the rows of a file's bytes under a relative path."""
+    (file_id,) = db.execute("SELECT count(*) FROM files").fetchall()[0]
+    db.execute("INSERT INTO files VALUES ($1, $2, $3)", [file_id, source, path])
     place = (source, path, user_of(path), session_of(path), False)
     by_table: dict[str, list[tuple[Any, ...]]] = {}
     for table, *row in placed_rows(data[: complete_length(data)]):
@@ -80,3 +90,11 @@ def add(db: duckdb.DuckDBPyConnection, path: str, data: bytes, source: str = "dr
         lists = ", ".join(f"unnest(${i}::{sql}[])" for i, sql in enumerate(names.values(), 1))
         values = [list(column) for column in zip(*rows, strict=True)]
         db.execute(f"INSERT INTO {table} SELECT {lists}", values)
+
+
+def reported(
+    db: duckdb.DuckDBPyConnection, name: str, options: ReportOptions | None = None
+) -> dict[str, Any]:
+    """A report of all rows as they are now."""
+    settling.rebuild(db)
+    return report(db, name, options)

@@ -1,0 +1,141 @@
+"""Messages counted once, and their sums, kept as tables beside the rows they are made of.
+
+The rule: everything here is derived. What is to be settled is found by comparing with the ledger,
+settling in steps gives what settling once gives, and whoever reads settles first, so that a report
+never lags behind the rows. It writes to tables of its own, on a connection of its own, so the
+writer neither waits for it nor meets it.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import duckdb
+
+from core.errors import TransientError
+from state.sql import load
+
+_COUNTING = load("usage/counting.sql")
+_SETTLING = load("usage/settling.sql")
+_RULES = hashlib.sha256(repr((_COUNTING, _SETTLING)).encode()).hexdigest()
+
+
+PART_ROWS = 1_000_000
+"""Copies counted in one statement: their ids and places take about 300 MB."""
+
+
+class Settling:
+    """`cursor` gives a connection of its own for each settling; safe from any thread."""
+
+    def __init__(self, cursor: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+        self._cursor = cursor
+        self._lock = threading.Lock()
+        self._running: duckdb.DuckDBPyConnection | None = None
+        self._stopping = False
+
+    def settle(self) -> int:
+        """Bring the tables up to the ledger. How many files had changed.
+
+        Raises `TransientError` if the database could not do it now: the next call does it all. For
+        tables that are not there, DuckDB's own error, because only the caller knows why.
+        """
+        with self._lock:
+            try:
+                with self._transaction() as db:
+                    return _settled(db)
+            except (duckdb.CatalogException, duckdb.BinderException, duckdb.FatalException):
+                raise
+            except duckdb.Error as error:
+                raise TransientError(
+                    f"counting the messages failed: {type(error).__name__}", reason="settle_failed",
+                    hint="raise memory_limit if this is about memory; no rows are lost by it",
+                ) from error  # fmt: skip
+
+    def interrupt(self) -> None:
+        """End what runs and refuse what comes: the service is stopping."""
+        self._stopping = True
+        running = self._running
+        if running is not None:
+            running.interrupt()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        if self._stopping:
+            raise TransientError("the service is stopping", reason="stopping")
+        self._running = db = self._cursor()
+        try:
+            db.execute("BEGIN")
+            yield db
+            db.execute("COMMIT")
+        finally:
+            self._running = None
+            with suppress(duckdb.Error):  # There is none any more where it was committed.
+                db.execute("ROLLBACK")
+            db.close()
+
+
+def rebuild(db: duckdb.DuckDBPyConnection) -> None:
+    """Count all rows anew, whatever was counted before."""
+    _forget(db)
+    _take_all(db)
+
+
+def counted(which: str = "") -> str:
+    """The query for messages counted once: all, or those that a condition on `id` names."""
+    copies = f"SELECT * FROM ({_COUNTING['copies']}) {which}"
+    return f"WITH copies AS ({copies}) {_COUNTING['counted']}"
+
+
+def _settled(db: duckdb.DuckDBPyConnection) -> int:
+    if _rules(db) != _RULES:
+        _forget(db)
+    db.execute(_SETTLING["changed"])
+    (count,) = db.execute("SELECT count(*) FROM changed").fetchall()[0]
+    if count:
+        _take(db)
+    return int(count)
+
+
+def _take(db: duckdb.DuckDBPyConnection) -> None:
+    (first,) = db.execute("SELECT count(*) = 0 FROM usage_settled").fetchall()[0]
+    if first:
+        _take_all(db)
+    else:
+        _take_dirty(db)
+    db.execute(_SETTLING["remember"])
+
+
+def _take_all(db: duckdb.DuckDBPyConnection) -> None:
+    """A part of the ids at a time, so that memory does not grow with the database."""
+    (rows,) = db.execute("SELECT count(*) FROM usage_messages").fetchall()[0]
+    parts = rows // PART_ROWS + 1
+    for part in range(parts):
+        messages = counted(f"WHERE hash(id) % {parts} = {part}")
+        db.execute(f"INSERT INTO usage_counted BY NAME {_priced(messages)}")
+    db.execute(_SETTLING["all_quarters"].format(sums=_SETTLING["sums"]))
+
+
+def _take_dirty(db: duckdb.DuckDBPyConnection) -> None:
+    db.execute(_SETTLING["dirty"].replace("FROM copies", f"FROM ({_COUNTING['copies']}) copies"))
+    fresh = _priced(counted("WHERE id IN (SELECT id FROM dirty)"))
+    db.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {fresh}")
+    db.execute(_SETTLING["forget_dirty"])
+    db.execute("INSERT INTO usage_counted BY NAME SELECT * FROM fresh")
+    db.execute(_SETTLING["touched_quarters"].format(sums=_SETTLING["sums"]))
+
+
+def _priced(messages: str) -> str:
+    cost = "coalesce(reported_nano, 0) AS cost_nano, 'reported' AS cost_origin"
+    return f"SELECT *, {cost} FROM ({messages})"
+
+
+def _rules(db: duckdb.DuckDBPyConnection) -> str | None:
+    found = db.execute("SELECT digest FROM usage_rules").fetchall()
+    return str(found[0][0]) if found else None
+
+
+def _forget(db: duckdb.DuckDBPyConnection) -> None:
+    db.execute(_SETTLING["forget"])
+    db.execute("DELETE FROM usage_rules")
+    db.execute("INSERT INTO usage_rules VALUES ($1)", [_RULES])

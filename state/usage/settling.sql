@@ -1,0 +1,73 @@
+-- Keeps the counted messages and their sums up to what the ledger says is committed.
+--
+-- The rule: what must be done is found by comparing `usage_settled` with the ledger, so nothing has
+-- to be told and nothing can be missed; and all of it is one transaction.
+
+-- name: changed
+-- Files whose committed bytes are not settled as they are, and from which byte on they are new.
+CREATE OR REPLACE TEMP TABLE changed AS
+SELECT
+    l.processor, l.file_id, l.generation, l.committed_bytes, l.dialect,
+    CASE WHEN s.generation = l.generation THEN s.committed_bytes ELSE 0 END AS settled_bytes,
+    s.generation <> l.generation AS replaced
+FROM ledger l
+LEFT JOIN usage_settled s ON s.processor = l.processor AND s.file_id = l.file_id
+WHERE l.processor IN ('usage', 'usage-documents')
+  AND l.generation > 0
+  AND (s.generation IS DISTINCT FROM l.generation
+       OR s.committed_bytes IS DISTINCT FROM l.committed_bytes)
+
+-- name: forget
+-- Nothing is settled any more.
+DELETE FROM usage_counted;
+DELETE FROM usage_quarters;
+DELETE FROM usage_settled;
+
+-- name: dirty
+-- The ids whose copies changed: new ones, and those that a replaced file had.
+CREATE OR REPLACE TEMP TABLE dirty AS
+SELECT copies.id
+FROM copies JOIN changed USING (file_id)
+WHERE copies."offset" >= changed.settled_bytes
+UNION
+SELECT id
+FROM usage_counted
+WHERE list_has_any(
+    file_ids, (SELECT coalesce(list(file_id), []) FROM changed WHERE replaced)
+)
+
+-- name: forget_dirty
+-- The quarters of what goes and of what comes, then what goes.
+CREATE OR REPLACE TEMP TABLE touched AS
+SELECT quarter FROM usage_counted WHERE id IN (SELECT id FROM dirty)
+UNION
+SELECT quarter FROM fresh;
+DELETE FROM usage_counted WHERE id IN (SELECT id FROM dirty)
+
+-- name: all_quarters
+INSERT INTO usage_quarters {sums} FROM usage_counted GROUP BY ALL
+
+-- name: touched_quarters
+-- Undated messages have no quarter; -1 stands for it in comparisons only.
+DELETE FROM usage_quarters
+WHERE coalesce(quarter, -1) IN (SELECT coalesce(quarter, -1) FROM touched);
+INSERT INTO usage_quarters {sums}
+FROM usage_counted
+WHERE coalesce(quarter, -1) IN (SELECT coalesce(quarter, -1) FROM touched)
+GROUP BY ALL
+
+-- name: sums
+SELECT
+    quarter, "user", agent,
+    CASE WHEN speed = 'fast' THEN model || '-fast' ELSE model END,
+    count(*),
+    count(*) FILTER (final),
+    count(*) FILTER (cost_origin = 'unpriced'),
+    sum(input_tokens), sum(output_tokens), sum(cache_write_tokens), sum(cache_read_tokens),
+    sum(cost_nano)
+
+-- name: remember
+DELETE FROM usage_settled
+USING changed
+WHERE usage_settled.processor = changed.processor AND usage_settled.file_id = changed.file_id;
+INSERT INTO usage_settled SELECT processor, file_id, generation, committed_bytes FROM changed
