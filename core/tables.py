@@ -33,6 +33,8 @@ ENGINE_TABLES = frozenset(
         "quarantine_lines",
         "schema_migrations",
         "losses",
+        "usage_prices",
+        "usage_price_lookups",
     }
 )
 """Names that the engine's own tables and views have, so that no processor may."""
