@@ -37,6 +37,8 @@ ENGINE_TABLES = frozenset(
         "usage_quarters",
         "usage_rules",
         "usage_settled",
+        "usage_prices",
+        "usage_price_lookups",
     }
 )
 """Names that the engine's own tables and views have, so that no processor may."""

@@ -152,7 +152,9 @@ class Local:
 
         limits = settings.limits
         self._store = store
-        self._queries = Queries(store, sql_s=limits.sql_s, sql_rows_max=limits.sql_rows_max)
+        self._queries = Queries(
+            store, sql_s=limits.sql_s, sql_rows_max=limits.sql_rows_max, prices=settings.prices
+        )
 
     @property
     def _registry(self) -> "Registry":

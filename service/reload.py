@@ -46,6 +46,9 @@ def reloaded(old: Settings, new: Settings) -> Reloaded:
     rest = [name for name in different if name not in LIVE]
     if old.sources != new.sources:
         rest.append("source")
+    if old.prices != new.prices:
+        live.append("prices")
     limits = {name: value_of(new, name) for name in live if name in LIMIT_RULES}
     top = {name: value_of(new, name) for name in live if name in TOP_RULES}
-    return Reloaded(replace(old, limits=replace(old.limits, **limits), **top), live, rest)
+    changed = replace(old, prices=new.prices, limits=replace(old.limits, **limits), **top)
+    return Reloaded(changed, live, rest)

@@ -5,12 +5,15 @@ The rule: a value comes typed from TOML or as text from a variable, and both are
 
 import re
 from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NamedTuple
 
 
 class Rule(NamedTuple):
-    """`read` takes a TOML value or the text of a variable; `ValueError` if it is not allowed."""
+    """`read` takes a TOML value or the text of a variable; `ValueError` or `TypeError` if it
+    is not allowed."""
 
     read: Callable[[Any], Any]
     allowed: str
@@ -35,6 +38,37 @@ def seconds(low: float, high: float, about: str = "") -> Rule:
         return number
 
     return Rule(read, f"seconds from {low:g} to {high:g}", about)
+
+
+def decimal(high: int, about: str = "") -> Rule:
+    """Not binary: a number of TOML has the digits it was written with, as long as a price is."""
+
+    def read(value: Any) -> Decimal:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise TypeError
+        try:
+            number = Decimal(str(value))
+        except InvalidOperation as error:
+            raise ValueError from error
+        if not number.is_finite() or not 0 <= number <= high or number != round(number, 6):
+            raise ValueError
+        return number
+
+    return Rule(read, f"a number or its text from 0 to {high}, with at most 6 decimals", about)
+
+
+def day(about: str = "") -> Rule:
+    """A day of this era, so that the days beside it are days as well."""
+
+    def read(value: Any) -> date:
+        found = date.fromisoformat(value) if isinstance(value, str) else value
+        if not isinstance(found, date) or isinstance(found, datetime):
+            raise TypeError
+        if not 2000 <= found.year < 3000:
+            raise ValueError
+        return found
+
+    return Rule(read, "a day such as 2026-01-31", about)
 
 
 def flag(about: str = "") -> Rule:

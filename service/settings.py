@@ -16,10 +16,23 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from core.errors import ConfigurationError
+from core.prices import OwnPrice
 from service import settings_file
 from service.limits import Limits
-from service.rules import Rule, choice, flag, integer, names, path, patterns, seconds, text
-from service.settings_file import Given
+from service.rules import (
+    Rule,
+    choice,
+    day,
+    decimal,
+    flag,
+    integer,
+    names,
+    path,
+    patterns,
+    seconds,
+    text,
+)
+from service.settings_file import Entry, Given
 
 PREFIX = "SESSIONWATCH_"
 _SIZE = re.compile(r"[1-9]\d{0,8}(\.\d+)? ?[KMGT]i?B")
@@ -45,12 +58,29 @@ SOURCE_RULES = {
     "exclude": patterns("no files whose path below the root fits one of these"),
 }
 
+_DOLLARS_MAX = 1_000_000
+PRICE_RULES = {
+    "model": text(r".{1,200}", 'a name or a pattern such as "claude-*"', "of an agent's messages"),
+    "from": day("the first day it holds (UTC); without it from ever"),
+    "until": day("the last day it holds (UTC); without it for ever"),
+    "input": decimal(_DOLLARS_MAX, "dollars per million tokens"),
+    "output": decimal(_DOLLARS_MAX, "dollars per million tokens"),
+    "cache_write_5m": decimal(_DOLLARS_MAX, "dollars per million tokens"),
+    "cache_write_1h": decimal(_DOLLARS_MAX, "dollars per million tokens"),
+    "cache_read": decimal(_DOLLARS_MAX, "dollars per million tokens"),
+    "web_search": decimal(_DOLLARS_MAX, "dollars per thousand searches"),
+    "multiplier": decimal(
+        1000, "of all of these and of what the price book says; 0.85 is 15 % off"
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All values are checked; units are last in the names."""
 
     sources: tuple[SourceSettings, ...] = ()
+    prices: tuple[OwnPrice, ...] = ()
     db: Annotated[Path, path("the database file")] = Path("sessionwatch.duckdb")
     host: Annotated[str, text(r"\S+", "an address or a name", "where HTTP listens")] = "127.0.0.1"
     port: Annotated[int, integer(0, 65535, "0 takes a free one")] = 8787
@@ -82,11 +112,13 @@ class Origin(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """The settings, where each value came from by name, and the same for each source in order."""
+    """The settings, where each value came from by name, and the same for each source and each
+    price of one's own, in order."""
 
     settings: Settings
     origins: Mapping[str, Origin]
     source_origins: Sequence[Origin]
+    price_origins: Sequence[Origin]
 
 
 def load(
@@ -128,6 +160,7 @@ def read(
     named = [Path(root) for root in environ.get(PREFIX + "ROOTS", "").split(os.pathsep) if root]
     named_by = Origin("flag", "ROOT") if roots else Origin("environment", PREFIX + "ROOTS")
     sources = _sources(file, list(roots) or named, named_by, faults)
+    prices = list(_prices(_priced_by(file, environ, faults), faults))
     if look:
         faults += _excluding_each_other(sources)
     if faults:
@@ -136,8 +169,10 @@ def read(
         )
     limits = {name: values.pop(name) for name in LIMIT_RULES if name in values}
     chosen = tuple(source for source, _ in sources)
-    settings = Settings(sources=chosen, limits=replace(Limits(), **limits), **values)
-    return Loaded(settings, origins, [origin for _, origin in sources])
+    own = tuple(price for price, _ in prices)
+    settings = Settings(sources=chosen, prices=own, limits=replace(Limits(), **limits), **values)
+    origins_of = ([origin for _, origin in placed] for placed in (sources, prices))
+    return Loaded(settings, origins, *origins_of)
 
 
 def value_of(settings: Settings, name: str) -> Any:
@@ -156,7 +191,8 @@ def _rules_of(declared: type) -> dict[str, Rule]:
 TOP_RULES = _rules_of(Settings)
 LIMIT_RULES = _rules_of(Limits)
 RULES = TOP_RULES | LIMIT_RULES
-_KNOWN = settings_file.Known(TOP_RULES, LIMIT_RULES, SOURCE_RULES)
+_KNOWN = settings_file.Known(TOP_RULES, LIMIT_RULES, SOURCE_RULES, PRICE_RULES)
+_KNOWN_PRICES = settings_file.Known((), (), (), PRICE_RULES)
 
 
 def _checked(
@@ -201,7 +237,7 @@ def _sources(
     file: settings_file.FileContent, roots: Sequence[Path], named_by: Origin, faults: list[str]
 ) -> list[_Placed]:
     found: list[_Placed] = []
-    for given, place in zip(file.sources, file.places, strict=True):
+    for given, place in file.sources:
         values = dict(_checked(SOURCE_RULES, given, faults))
         if "path" in values:
             found.append((SourceSettings(**({"name": ""} | values)), Origin("file", place)))
@@ -211,6 +247,28 @@ def _sources(
     folders = [root.expanduser() for root in roots]
     chosen = (by_place.get(os.path.realpath(f)) or SourceSettings("", f) for f in folders)
     return [(source, named_by) for source in chosen]
+
+
+def _priced_by(
+    file: settings_file.FileContent, environ: Mapping[str, str], faults: list[str]
+) -> list[Entry]:
+    """The prices of the settings file, or those of a file of their own that a variable names."""
+    named = environ.get(PREFIX + "PRICES")
+    if not named:
+        return file.prices
+    return settings_file.read(Path(named).expanduser(), _KNOWN_PRICES, faults).prices
+
+
+def _prices(entries: Sequence[Entry], faults: list[str]) -> Iterator[tuple[OwnPrice, Origin]]:
+    for given, place in entries:
+        found = dict(_checked(PRICE_RULES, given, faults))
+        since, until = found.pop("from", None), found.get("until")
+        if not given.keys() - {"model", "from", "until"}:
+            faults.append(f"{place}: no price is given: write input, output, … or multiplier")
+        elif since and until and since > until:
+            faults.append(f"{place}: it ends on {until}, before it begins on {since}")
+        elif "model" in found:
+            yield OwnPrice(**found, since=since), Origin("file", place)
 
 
 def _excluding_each_other(sources: Sequence[_Placed]) -> Iterator[str]:

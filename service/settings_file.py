@@ -7,7 +7,7 @@ the values may be is for the rules of `service.settings` to say.
 import difflib
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,12 +24,19 @@ class Given(NamedTuple):
     base: Path
 
 
-class FileContent(NamedTuple):
-    """Settings by name, and what is said of each source; `places` are those of the sources."""
+class Entry(NamedTuple):
+    """One table of a list such as [[source]], and where it stands."""
 
     values: dict[str, Given]
-    sources: list[dict[str, Given]]
-    places: list[str]
+    place: str
+
+
+class FileContent(NamedTuple):
+    """Settings by name, and what is said of each source and each price of one's own."""
+
+    values: dict[str, Given]
+    sources: list[Entry]
+    prices: list[Entry]
 
 
 class Known(NamedTuple):
@@ -38,6 +45,12 @@ class Known(NamedTuple):
     top: Collection[str]
     limits: Collection[str]
     source: Collection[str]
+    price: Collection[str]
+
+    def everything(self) -> list[str]:
+        """All names, whichever table they belong to."""
+        lists = ("source", "prices", "limits")
+        return [*self.top, *self.limits, *self.source, *self.price, *lists]
 
 
 NOTHING = FileContent({}, [], [])
@@ -56,22 +69,15 @@ def read(config: Path, known: Known, faults: list[str]) -> FileContent:
         faults.append(f"{config}: cannot be read: {getattr(error, 'strerror', error)}")
         return NOTHING
     file = _File(config, _lines(content), known, faults)
-    sources, limits = values.pop("source", []), values.pop("limits", {})
+    sources, prices = values.pop("source", []), values.pop("prices", [])
+    limits = values.pop("limits", {})
     found = file.members(values, known.top, ())
     found |= file.members(limits, known.limits, ("limits",))
-    if not isinstance(sources, list):
-        faults.append(f"{file.place(('source',))}: source: write [[source]] for each root")
-        sources = []
-    parts, places = [], []
-    for number, source in enumerate(sources):
-        where = ("source", str(number))
-        part = file.members(source, known.source, where)
-        if "path" in part:
-            parts.append(part)
-            places.append(file.place(where))
-        elif isinstance(source, dict):
-            faults.append(f"{file.place(where)}: path is missing")
-    return FileContent(found, parts, places)
+    return FileContent(
+        found,
+        list(file.entries(sources, "source", known.source, needed="path", each="root")),
+        list(file.entries(prices, "prices", known.price, needed="model", each="model")),
+    )
 
 
 class _File(NamedTuple):
@@ -86,6 +92,21 @@ class _File(NamedTuple):
             key = key[:-1]
         return f"{self.config}:{self.line_by_key.get(key, 1)}"
 
+    def entries(
+        self, tables: Any, name: str, names: Collection[str], *, needed: str, each: str
+    ) -> Iterator[Entry]:
+        """The tables of a list; those without what is needed are faults."""
+        if not isinstance(tables, list):
+            self.faults.append(f"{self.place((name,))}: {name}: write [[{name}]] for each {each}")
+            return
+        for number, table in enumerate(tables):
+            where = (name, str(number))
+            values = self.members(table, names, where)
+            if needed in values:
+                yield Entry(values, self.place(where))
+            elif isinstance(table, dict):
+                self.faults.append(f"{self.place(where)}: {needed} is missing")
+
     def members(
         self, table: Any, names: Collection[str], where: tuple[str, ...]
     ) -> dict[str, Given]:
@@ -94,8 +115,7 @@ class _File(NamedTuple):
             self.faults.append(f"{self.place(where)}: {where[0]} is not a table")
             return {}
         for name in table.keys() - set(names):
-            everything = [*self.known.top, *self.known.limits, *self.known.source]
-            near = difflib.get_close_matches(name, [*everything, "source", "limits"], 1)
+            near = difflib.get_close_matches(name, self.known.everything(), 1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
             self.faults.append(f"{self.place((*where, name))}: unknown setting {name}: {hint}")
         base = self.config.absolute().parent

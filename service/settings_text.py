@@ -4,11 +4,16 @@ each, and where each came from.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from core.prices import OwnPrice
 from service.settings import (
     LIMIT_RULES,
+    PRICE_RULES,
     RULES,
     SOURCE_RULES,
     TOP_RULES,
@@ -31,11 +36,12 @@ def show(loaded: Loaded) -> str:
     def came_from(name: str) -> str:
         return _told(origins.get(name, Origin("default")))
 
-    return _text(loaded.settings, came_from, [_told(one) for one in loaded.source_origins])
+    lists = (loaded.source_origins, loaded.price_origins)
+    return _text(loaded.settings, came_from, *([_told(one) for one in found] for found in lists))
 
 
 def as_json(loaded: Loaded) -> dict[str, Any]:
-    """`{"settings": {name: {"value", "from", "place"}}, "sources": [...]}`."""
+    """`{"settings": {name: {"value", "from", "place"}}, "sources": [...], "prices": [...]}`."""
     settings = loaded.settings
 
     def one(value: Any, origin: Origin) -> dict[str, Any]:
@@ -51,23 +57,43 @@ def as_json(loaded: Loaded) -> dict[str, Any]:
             | {"from": origin.kind, "place": origin.place}
             for source, origin in zip(settings.sources, loaded.source_origins, strict=True)
         ],
+        "prices": [
+            {name: _plain(value) for name, value in _price_values(price)} | {"place": origin.place}
+            for price, origin in zip(settings.prices, loaded.price_origins, strict=True)
+        ],
     }
 
 
 def _text(
-    settings: Settings, beside: Callable[[str], str], sources_beside: Sequence[str] = ()
+    settings: Settings,
+    beside: Callable[[str], str],
+    sources_beside: Sequence[str] = (),
+    prices_beside: Sequence[str] = (),
 ) -> str:
     def lines(names: Iterable[str]) -> Iterator[str]:
         for name in names:
             yield f"{name} = {toml(value_of(settings, name))}  # {beside(name)}"
 
     found = [*lines(TOP_RULES), "", "[limits]", *lines(LIMIT_RULES)]
-    for number, source in enumerate(settings.sources):
-        note = f"  # {sources_beside[number]}" if sources_beside else ""
-        found += ["", f"[[source]]{note}"]
+    for source, note in zip_longest(settings.sources, sources_beside):
         values = ((name, getattr(source, name)) for name in SOURCE_RULES)
-        found += [f"{name} = {toml(value)}" for name, value in values if value]
+        found += _entry("source", note, ((name, value) for name, value in values if value))
+    for price, note in zip_longest(settings.prices, prices_beside):
+        found += _entry("prices", note, _price_values(price))
     return "\n".join(found) + "\n"
+
+
+def _entry(table: str, note: str | None, values: Iterable[tuple[str, Any]]) -> list[str]:
+    head = f"[[{table}]]  # {note}" if note else f"[[{table}]]"
+    return ["", head, *(f"{name} = {toml(value)}" for name, value in values)]
+
+
+def _price_values(price: OwnPrice) -> Iterator[tuple[str, Any]]:
+    """What an entry says, by the names of the file."""
+    for name in PRICE_RULES:
+        value = getattr(price, "since" if name == "from" else name)
+        if value is not None:
+            yield name, value
 
 
 def _about(name: str) -> str:
@@ -80,7 +106,7 @@ def _told(origin: Origin) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
+    if isinstance(value, Path | Decimal | date):
         return str(value)
     return list(value) if isinstance(value, tuple) else value
 

@@ -97,7 +97,10 @@ class Service:
             self._clock,
         )
         self.checks = Timer({"check": self._check}, self._clock, "timer-checks")
-        self.queries = Queries(self.store, sql_s=limits.sql_s, sql_rows_max=limits.sql_rows_max)
+        self.queries = Queries(
+            self.store, sql_s=limits.sql_s, sql_rows_max=limits.sql_rows_max,
+            prices=settings.prices,
+        )  # fmt: skip
         self.settler = Settler(self.queries.settling, self.store, self._clock, self.instruments)
         self.server = Server(
             self, self.queries, self.instruments, host=settings.host, port=settings.port,
@@ -257,6 +260,7 @@ class Service:
         self.engine.world.limits = self.pool.limits = settings.limits
         self.queries.sql_s = settings.limits.sql_s
         self.queries.sql_rows_max = settings.limits.sql_rows_max
+        self.queries.settling.own = settings.prices
         logs.configure(settings.log_format, None, settings.log_level)
         log.info("reloaded", extra={"changed": list(found.changed)})
         if found.needs_restart:

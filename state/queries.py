@@ -6,7 +6,7 @@ the writer up. Every list has a limit and can be continued with `after`.
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ import duckdb
 from core.errors import ConfigurationError
 from core.keys import escape_path
 from core.ledger import LedgerEntry
+from core.prices import OwnPrice
 from state import digest, schema, sql
 from state.sandbox import Sandbox, storable
 from state.store import Store
@@ -34,12 +35,19 @@ class Queries:
     `sql_s` and `sql_rows_max` bound each typed statement and may be changed at any time.
     """
 
-    def __init__(self, store: Store, *, sql_s: float = 30.0, sql_rows_max: int = 10_000) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        sql_s: float = 30.0,
+        sql_rows_max: int = 10_000,
+        prices: Sequence[OwnPrice] = (),
+    ) -> None:
         self.sql_s = sql_s
         self.sql_rows_max = sql_rows_max
         self._store = store
         self._sandbox = Sandbox(store.cursor)
-        self.settling = Settling(store.cursor)
+        self.settling = Settling(store.cursor, prices)
 
     def quarantine(
         self,

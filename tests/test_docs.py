@@ -15,7 +15,7 @@ from api.app import application
 from metrics.instruments import Instruments
 from service import cli
 from service.reload import LIVE
-from service.settings import PREFIX, RULES, SOURCE_RULES
+from service.settings import PREFIX, PRICE_RULES, RULES, SOURCE_RULES
 from tests.tools import doc_tables
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,7 +70,9 @@ def test_the_tables_are_what_the_code_says():
 def test_every_setting_and_metric_is_in_a_table():
     text = read(OPERATIONS)
 
-    assert [name for name in (*RULES, *SOURCE_RULES) if f"| `{name}` |" not in text] == []
+    named = (*RULES, *SOURCE_RULES, *PRICE_RULES)
+
+    assert [name for name in named if f"| `{name}` |" not in text] == []
     assert [one for one, *_ in doc_tables.metrics() if f"| `{one}` |" not in text] == []
 
 
@@ -91,7 +93,7 @@ def test_every_metric_that_is_spoken_of_exists():
 
 
 def test_every_variable_that_is_spoken_of_exists():
-    known = {f"{PREFIX}{name.upper()}" for name in (*RULES, "roots", "config")}
+    known = {f"{PREFIX}{name.upper()}" for name in (*RULES, "roots", "prices", "config")}
     spoken = {
         name
         for document in documents()

@@ -91,7 +91,7 @@ SELECT
     winner.cache_write_5m_tokens, winner.cache_write_1h_tokens, winner.cache_read_tokens,
     winner.reasoning_tokens, winner.web_search_requests,
     winner.service_tier, winner.speed, winner.geo,
-    winner.cost_nano AS reported_nano,
+    winner.cost_nano,
     origin.cwd, origin.git_branch,
     winner.agent_version, winner.agent_id, winner.sidechain,
     winner.attributed_skill, winner.attributed_plugin, winner.attributed_mcp_server,

@@ -8,17 +8,19 @@ writer neither waits for it nor meets it.
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import duckdb
 
 from core.errors import TransientError
+from core.prices import OwnPrice
 from state.sql import load
+from state.usage import prices
 
 _COUNTING = load("usage/counting.sql")
 _SETTLING = load("usage/settling.sql")
-_RULES = hashlib.sha256(repr((_COUNTING, _SETTLING)).encode()).hexdigest()
+_COUNTED_BY = hashlib.sha256(repr((_COUNTING, _SETTLING)).encode()).hexdigest()
 
 
 PART_ROWS = 1_000_000
@@ -26,9 +28,15 @@ PART_ROWS = 1_000_000
 
 
 class Settling:
-    """`cursor` gives a connection of its own for each settling; safe from any thread."""
+    """`cursor` gives a connection of its own for each settling; safe from any thread.
 
-    def __init__(self, cursor: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+    `own` are the prices of the settings; with others, everything is counted and priced anew.
+    """
+
+    def __init__(
+        self, cursor: Callable[[], duckdb.DuckDBPyConnection], own: Sequence[OwnPrice] = ()
+    ) -> None:
+        self.own = own
         self._cursor = cursor
         self._lock = threading.Lock()
         self._running: duckdb.DuckDBPyConnection | None = None
@@ -43,7 +51,7 @@ class Settling:
         with self._lock:
             try:
                 with self._transaction() as db:
-                    return _settled(db)
+                    return _settled(db, self.own)
             except (duckdb.CatalogException, duckdb.BinderException, duckdb.FatalException):
                 raise
             except duckdb.Error as error:
@@ -75,10 +83,10 @@ class Settling:
             db.close()
 
 
-def rebuild(db: duckdb.DuckDBPyConnection) -> None:
+def rebuild(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice] = ()) -> None:
     """Count all rows anew, whatever was counted before."""
-    _forget(db)
-    _take_all(db)
+    _forget(db, _rules_of(own))
+    _take_all(db, own)
 
 
 def counted(which: str = "") -> str:
@@ -87,55 +95,58 @@ def counted(which: str = "") -> str:
     return f"WITH copies AS ({copies}) {_COUNTING['counted']}"
 
 
-def _settled(db: duckdb.DuckDBPyConnection) -> int:
-    if _rules(db) != _RULES:
-        _forget(db)
+def _settled(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
+    rules = _rules_of(own)
+    if _stored_rules(db) != rules:
+        _forget(db, rules)
     db.execute(_SETTLING["changed"])
     (count,) = db.execute("SELECT count(*) FROM changed").fetchall()[0]
     if count:
-        _take(db)
+        (first,) = db.execute("SELECT count(*) = 0 FROM usage_settled").fetchall()[0]
+        (_take_all if first else _take_dirty)(db, own)
+        db.execute(_SETTLING["remember"])
     return int(count)
 
 
-def _take(db: duckdb.DuckDBPyConnection) -> None:
-    (first,) = db.execute("SELECT count(*) = 0 FROM usage_settled").fetchall()[0]
-    if first:
-        _take_all(db)
-    else:
-        _take_dirty(db)
-    db.execute(_SETTLING["remember"])
-
-
-def _take_all(db: duckdb.DuckDBPyConnection) -> None:
+def _take_all(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:
     """A part of the ids at a time, so that memory does not grow with the database."""
     (rows,) = db.execute("SELECT count(*) FROM usage_messages").fetchall()[0]
     parts = rows // PART_ROWS + 1
     for part in range(parts):
-        messages = counted(f"WHERE hash(id) % {parts} = {part}")
-        db.execute(f"INSERT INTO usage_counted BY NAME {_priced(messages)}")
+        _count(db, f"WHERE hash(id) % {parts} = {part}")
+        _insert(db, own)
     db.execute(_SETTLING["all_quarters"].format(sums=_SETTLING["sums"]))
 
 
-def _take_dirty(db: duckdb.DuckDBPyConnection) -> None:
+def _take_dirty(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:
     db.execute(_SETTLING["dirty"].replace("FROM copies", f"FROM ({_COUNTING['copies']}) copies"))
-    fresh = _priced(counted("WHERE id IN (SELECT id FROM dirty)"))
-    db.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {fresh}")
+    _count(db, "WHERE id IN (SELECT id FROM dirty)")
     db.execute(_SETTLING["forget_dirty"])
-    db.execute("INSERT INTO usage_counted BY NAME SELECT * FROM fresh")
+    _insert(db, own)
     db.execute(_SETTLING["touched_quarters"].format(sums=_SETTLING["sums"]))
 
 
-def _priced(messages: str) -> str:
-    cost = "coalesce(reported_nano, 0) AS cost_nano, 'reported' AS cost_origin"
-    return f"SELECT *, {cost} FROM ({messages})"
+def _count(db: duckdb.DuckDBPyConnection, which: str) -> None:
+    db.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {counted(which)}")
 
 
-def _rules(db: duckdb.DuckDBPyConnection) -> str | None:
+def _insert(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:
+    """What was counted, with what it costs."""
+    pairs = db.execute("SELECT DISTINCT agent, model FROM fresh").fetchall()
+    while prices.refresh(db, pairs, own).left:
+        continue
+    db.execute(_SETTLING["insert_priced"].format(priced=prices.PRICED))
+
+
+def _rules_of(own: Sequence[OwnPrice]) -> str:
+    return f"{_COUNTED_BY} {prices.stamp(own)}"
+
+
+def _stored_rules(db: duckdb.DuckDBPyConnection) -> str | None:
     found = db.execute("SELECT digest FROM usage_rules").fetchall()
     return str(found[0][0]) if found else None
 
 
-def _forget(db: duckdb.DuckDBPyConnection) -> None:
+def _forget(db: duckdb.DuckDBPyConnection, rules: str) -> None:
     db.execute(_SETTLING["forget"])
-    db.execute("DELETE FROM usage_rules")
-    db.execute("INSERT INTO usage_rules VALUES ($1)", [_RULES])
+    db.execute("INSERT INTO usage_rules VALUES ($1)", [rules])

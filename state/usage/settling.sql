@@ -22,6 +22,7 @@ WHERE l.processor IN ('usage', 'usage-documents')
 DELETE FROM usage_counted;
 DELETE FROM usage_quarters;
 DELETE FROM usage_settled;
+DELETE FROM usage_rules
 
 -- name: dirty
 -- The ids whose copies changed: new ones, and those that a replaced file had.
@@ -43,6 +44,11 @@ SELECT quarter FROM usage_counted WHERE id IN (SELECT id FROM dirty)
 UNION
 SELECT quarter FROM fresh;
 DELETE FROM usage_counted WHERE id IN (SELECT id FROM dirty)
+
+-- name: insert_priced
+INSERT INTO usage_counted BY NAME
+WITH messages AS (SELECT * FROM fresh) {priced}
+SELECT * FROM priced
 
 -- name: all_quarters
 INSERT INTO usage_quarters {sums} FROM usage_counted GROUP BY ALL

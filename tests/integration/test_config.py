@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli import app
-from service.settings import RULES, Settings, load
+from service.settings import PRICE_RULES, RULES, Settings, load
 from tests.tools.service import PROJECT, Outcome, environment
 
 EXAMPLE = PROJECT / "docs/sessionwatch.example.toml"
@@ -144,7 +144,8 @@ def test_the_example_loads_and_has_every_setting_at_its_default(tmp_path):
     found = load(EXAMPLE, {})
 
     assert values.keys() | values["limits"].keys() >= RULES.keys()
-    assert replace(found, db=Settings().db, sources=()) == Settings()
+    assert replace(found, db=Settings().db, sources=(), prices=()) == Settings()
+    assert {name for table in values["prices"] for name in table} == PRICE_RULES.keys()
     assert all(source.name for source in found.sources)
     assert any(source.include and source.exclude and source.user for source in found.sources)
     assert sessionwatch("config", "check", "--config", EXAMPLE).code == 0

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.blocks import BlockDigester
@@ -27,6 +27,7 @@ from service.limits import Limits
 from service.mapping import line_rows
 from state.store import Store
 from tests.tools import processors as doubles
+from tests.tools.examples import fewer
 from tests.tools.hostile import files
 from tests.tools.reading import Rows, Taken, grow, take
 from tests.tools.simulation import SOURCE, DuckStorage, World
@@ -44,11 +45,6 @@ limits = st.sampled_from([64, 300, 1024, 4096, 65_536, 1 << 20]).map(
     lambda size: Limits(chunk_bytes=size, line_max_bytes=1 << 20)
 )
 cuts = st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=5)
-
-
-def fewer(share: float) -> settings:
-    """This share of the profile's examples, for laws whose examples are dear."""
-    return settings(max_examples=int(settings().max_examples * share))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -18,6 +18,7 @@ from service.reload import LIVE
 from service.rules import Rule
 from service.settings import (
     LIMIT_RULES,
+    PRICE_RULES,
     SOURCE_RULES,
     TOP_RULES,
     Settings,
@@ -40,13 +41,11 @@ def limits_table() -> str:
 
 
 def source_table() -> str:
-    return _table(
-        ("in `[[source]]`", "allowed", "what it is"),
-        (
-            (f"`{name}`", rule.allowed.replace("*", r"\*"), rule.about)
-            for name, rule in SOURCE_RULES.items()
-        ),
-    )
+    return _entries("source", SOURCE_RULES)
+
+
+def prices_table() -> str:
+    return _entries("prices", PRICE_RULES)
 
 
 def metrics_table() -> str:
@@ -85,6 +84,7 @@ TABLES = {
     "settings": settings_table,
     "limits": limits_table,
     "source": source_table,
+    "prices": prices_table,
     "metrics": metrics_table,
 }
 
@@ -106,6 +106,13 @@ def _settings(rules: dict[str, Rule]) -> str:
         for name, rule in rules.items()
     )
     return _table(("setting", "default", "allowed", "what it is", "live"), rows)
+
+
+def _entries(table: str, rules: dict[str, Rule]) -> str:
+    rows = (
+        (f"`{name}`", rule.allowed.replace("*", r"\*"), rule.about) for name, rule in rules.items()
+    )
+    return _table((f"in `[[{table}]]`", "allowed", "what it is"), rows)
 
 
 def _default(name: str) -> Any:

@@ -1,0 +1,201 @@
+"""The law of counting: in whatever steps files came, the counted messages are those of all rows.
+
+Files of several users share messages, as resumed, forked and copied sessions do; they grow, are
+rewritten and vanish, and somebody settles now and then.
+"""
+
+import json
+import random
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from core.keys import SessionKey
+from core.rows import Collect
+from processors.usage import Usage
+from state.usage import settling
+from state.usage.settling import Settling
+from tests.tools.examples import fewer
+from tests.tools.simulation import SOURCE, DuckStorage, World
+
+KEYS = [
+    SessionKey(SOURCE, path)
+    for path in (
+        "ada/p/s1.jsonl",
+        "ada/p/s1/subagents/agent-1.jsonl",
+        "ada/p/s2.jsonl",
+        "bob/p/s1.jsonl",
+    )
+]
+COUNTED = """
+    SELECT
+        c.* EXCLUDE (winner_file_id, file_ids), w.path AS winner_path,
+        list_sort(list_transform(c.file_ids, lambda i: files.paths[i])) AS paths
+    FROM usage_counted c
+    JOIN files w ON w.file_id = c.winner_file_id
+    CROSS JOIN (SELECT map_from_entries(list((file_id, path))) AS paths FROM files) files
+    ORDER BY ALL
+"""
+QUARTERS = "SELECT * FROM usage_quarters ORDER BY ALL"
+
+
+def line(
+    message_id: str | None,
+    request_id: str | None,
+    output: int,
+    minute: int | None,
+    model: str,
+    flags: int,
+) -> bytes:
+    message = {"id": message_id, "model": model, "role": "assistant", "content": []}
+    record: dict[str, Any] = {
+        "type": "assistant",
+        "isSidechain": bool(flags & 1),
+        "uuid": f"line-{message_id}-{output}" if flags & 2 else None,
+        "sessionId": "s1",
+        "requestId": request_id,
+        "message": message
+        | {"usage": {"input_tokens": 3, "output_tokens": output}}
+        | {"stop_reason": "end_turn" if flags & 4 else None},
+    }
+    if minute is not None:
+        record["timestamp"] = f"2026-05-01T10:{minute:02}:00.000Z"
+    return json.dumps(record).encode() + b"\n"
+
+
+lines = st.builds(
+    line,
+    st.sampled_from(["m1", "m2", "m3", None]),
+    st.sampled_from(["r1", "r2", None]),
+    st.sampled_from([0, 5, 90]),
+    st.sampled_from([0, 14, 16, 59, None]),
+    st.sampled_from(["claude-opus-4-6", "claude-opus-4-6", "no-such-model"]),
+    st.integers(0, 7),
+)
+contents = st.lists(lines, max_size=3).map(b"".join)
+steps = st.tuples(
+    st.sampled_from(["append", "append", "rewrite", "delete", "settle", "collect"]),
+    st.sampled_from(KEYS),
+    contents,
+)
+
+
+class Counted:
+    """An engine over files in memory, and the settling of its database."""
+
+    def __init__(self) -> None:
+        self.world = World([Usage()], storage=DuckStorage())
+        self.settling = Settling(self.world.database.cursor)
+
+    def do(self, what: str, key: SessionKey, data: bytes) -> None:
+        files = self.world.files
+        have = files.inodes[key].data if key in files.inodes else b""
+        match what:
+            case "append":
+                files.write(key, have + data)
+            case "rewrite":
+                files.replace(key, data)
+            case "delete" if key in files.inodes:
+                files.delete(key)
+            case "settle":
+                self.settling.settle()
+        self.world.clock.seconds += 10.0
+        self.world.sweep()
+        self.world.engine.drain()
+        if what == "collect":
+            self.collect()
+
+    def collect(self) -> None:
+        """Rows of replaced generations go, as the service's timer has it."""
+        while self.world.database.garbage_count:
+            self.world.submit(Collect())
+
+    def tables(self) -> tuple[Any, Any]:
+        db = self.world.database.cursor()
+        try:
+            return db.execute(COUNTED).fetchall(), db.execute(QUARTERS).fetchall()
+        finally:
+            db.close()
+
+    def rebuilt(self) -> tuple[Any, Any]:
+        db = self.world.database.cursor()
+        try:
+            settling.rebuild(db)
+        finally:
+            db.close()
+        return self.tables()
+
+
+@fewer(0.25)
+@given(found=st.lists(steps, max_size=12))
+@example(
+    found=[
+        ("append", KEYS[0], line("m1", "r1", 5, 0, "claude-opus-4-6", 4)),
+        ("settle", KEYS[0], b""),
+        ("append", KEYS[3], line("m1", "r1", 90, 14, "claude-opus-4-6", 0)),
+        ("settle", KEYS[0], b""),
+        ("rewrite", KEYS[3], line("m2", "r1", 5, 16, "claude-opus-4-6", 0)),
+        ("collect", KEYS[0], b""),
+    ]
+)
+def test_settling_in_steps_gives_what_counting_everything_gives(found: list[Any]) -> None:
+    counted = Counted()
+    for what, key, data in found:
+        counted.do(what, key, data)
+    counted.settling.settle()
+
+    stepped = counted.tables()
+    assert stepped == counted.rebuilt()
+    assert counted.settling.settle() >= 0
+
+
+@fewer(0.1)
+@given(
+    contents=st.lists(contents, min_size=len(KEYS), max_size=len(KEYS)),
+    seed=st.integers(0, 1 << 30),
+)
+def test_any_split_of_the_files_over_time_and_any_order_counts_the_same(
+    contents: list[bytes], seed: int
+) -> None:
+    whole, split = Counted(), Counted()
+    for key, data in zip(KEYS, contents, strict=True):
+        whole.do("append", key, data)
+    chance = random.Random(seed)
+    left = {key: data.splitlines(keepends=True) for key, data in zip(KEYS, contents, strict=True)}
+    while any(left.values()):
+        key = chance.choice([key for key, lines in left.items() if lines])
+        split.do("append", key, left[key].pop(0))
+        if chance.random() < 0.5:
+            split.settling.settle()
+    whole.settling.settle()
+    split.settling.settle()
+
+    assert whole.tables() == split.tables()
+
+
+def test_nothing_is_counted_again_while_nothing_changes() -> None:
+    counted = Counted()
+    counted.do("append", KEYS[0], line("m1", "r1", 5, 0, "claude-opus-4-6", 0))
+
+    assert [counted.settling.settle() for _ in range(3)] == [1, 0, 0]
+
+
+def test_a_message_of_a_rewritten_file_falls_back_to_the_copy_that_is_left() -> None:
+    counted = Counted()
+    counted.do("append", KEYS[3], line("m1", "r1", 5, 14, "claude-opus-4-6", 0))
+    counted.do("append", KEYS[0], line("m1", "r1", 90, 0, "claude-opus-4-6", 4))
+    counted.settling.settle()
+    before = counted.world.database.cursor().execute(
+        'SELECT "user", output_tokens, final, copies FROM usage_counted'
+    )
+    assert before.fetchall() == [("ada", 90, True, 2)]
+
+    counted.do("rewrite", KEYS[0], line("m2", "r1", 1, 0, "claude-opus-4-6", 0))
+    counted.collect()
+    counted.settling.settle()
+
+    after = counted.world.database.cursor().execute(
+        'SELECT id, "user", output_tokens, final, copies FROM usage_counted ORDER BY id'
+    )
+    assert after.fetchall() == [("m1", "bob", 5, False, 1), ("m2", "ada", 1, False, 1)]
