@@ -53,7 +53,7 @@ _PAGE_HEADERS = {
     "Cache-Control": "no-store",
 }
 _LEDGER = "/api/v1/ledger/"
-_OPTIONS = ("timezone", "since", "until", "user", "agent")
+_OPTIONS = ("timezone", "since", "until", "user", "agent", "explain")
 
 
 def application(
@@ -160,8 +160,8 @@ class _Handlers:
 
     def usage(self, request: Request) -> Response:
         given = parameters(request, _OPTIONS)
-        options = report_options(given)
-        return Answer(self._queries.usage(request.path_params["report"], options))
+        options, key = report_options(given), given.get("explain")
+        return Answer(self._queries.usage(request.path_params["report"], options, key))
 
     def digests(self, request: Request) -> Response:
         parameters(request, ())

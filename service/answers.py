@@ -178,7 +178,7 @@ class Local:
     def usage(self, report: str, options: Mapping[str, str | None]) -> dict[str, Any]:
         from state.usage.options import report_options
 
-        return self._queries.usage(report, report_options(options))
+        return self._queries.usage(report, report_options(options), options.get("explain"))
 
     def sql(self, query: str) -> dict[str, Any]:
         return self._queries.sql(query)

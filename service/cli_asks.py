@@ -95,6 +95,10 @@ def usage(
     until: Annotated[str | None, typer.Option(metavar="DAY", help="Last day, included.")] = None,
     user: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
     agent: Annotated[str | None, typer.Option(help="Only this agent's.")] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="What this row is made of, or total."),
+    ] = None,
     db: Db = None,
     config: Config = None,
 ) -> None:
@@ -108,6 +112,7 @@ def usage(
     sessionwatch usage session --since 2026-05-01 --user amara
     sessionwatch usage daily --json -z Europe/Berlin | jq .totals
     sessionwatch usage tool --csv > tools.csv
+    sessionwatch usage daily --explain 2026-05-01
     """
     if json and csv:
         raise ConfigurationError("--json and --csv exclude each other")
@@ -115,7 +120,10 @@ def usage(
     from service import printing
     from service.answers import answers
 
-    options = {"timezone": timezone, "since": since, "until": until, "user": user, "agent": agent}
+    options = {
+        "timezone": timezone, "since": since, "until": until, "user": user, "agent": agent,
+        "explain": explain,
+    }  # fmt: skip
     with answers(settings) as asked:
         found = asked.usage(report, options)
     if json:
@@ -124,8 +132,11 @@ def usage(
     columns, rows, totals = printing.report_rows(found)
     if csv:
         printing.as_csv(columns, rows)
-    else:
-        printing.as_table(columns, rows, footer=totals)
+        return
+    columns, rows, totals = printing.telling(columns, rows, totals)
+    printing.as_table(columns, rows, footer=totals)
+    if found.get("more"):
+        printing.note(f"and {found['more']:,} cheaper messages, in the totals as well")
 
 
 def sql(

@@ -10,6 +10,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+_NESTED = frozenset({"modelBreakdowns", "price", "counted", "first", "otherCopies"})
+_SHORT = {
+    "inputTokens": "input",
+    "outputTokens": "output",
+    "cacheCreationTokens": "cache write",
+    "cacheReadTokens": "cache read",
+    "totalTokens": "tokens",
+    "totalCost": "cost $",
+    "finalShare": "final",
+    "firstActivity": "first",
+    "lastActivity": "last",
+}
 WIDE_COLUMNS = 400
 """A table that goes into a file or a pipe is never wrapped."""
 
@@ -64,16 +76,31 @@ def as_table(
 
 def report_rows(report: Mapping[str, Any]) -> tuple[list[str], list[list[Any]], list[Any]]:
     """Columns, rows and totals of a usage report; nested parts are for JSON only."""
-    top = next(iter(report))
+    top = next(name for name, value in report.items() if isinstance(value, list))
     entries = report[top]
     totals = report.get("totals", {})
-    nested = {"modelBreakdowns"}
-    columns = [name for name in (entries[0] if entries else totals) if name not in nested]
+    columns = [name for name in (entries[0] if entries else totals) if name not in _NESTED]
     rows = [[entry[name] for name in columns] for entry in entries]
     last = [totals.get(name, "") for name in columns]
     if last and entries:
         last[0] = "total"
     return columns, rows, last
+
+
+def telling(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], totals: Sequence[Any]
+) -> tuple[list[str], list[list[Any]], list[Any]]:
+    """For people, whose terminal is narrow: short names, and only columns that say something."""
+    kept = [
+        i
+        for i, name in enumerate(columns)
+        if name != "modelsUsed" and (not rows or any(row[i] for row in rows))
+    ]
+    return (
+        [_SHORT.get(columns[i], columns[i]) for i in kept],
+        [[row[i] for i in kept] for row in rows],
+        [totals[i] for i in kept],
+    )
 
 
 def line(text: str) -> None:

@@ -20,7 +20,7 @@ from core.prices import OwnPrice
 from state import digest, schema, sql
 from state.sandbox import Sandbox, storable
 from state.store import Store
-from state.usage import reports
+from state.usage import explain, reports
 from state.usage.options import ReportOptions
 from state.usage.settling import Settling
 
@@ -118,11 +118,16 @@ class Queries:
             "processors": {entry.processor: _ledger_row(entry) for entry in entries},
         }
 
-    def usage(self, report: str, options: ReportOptions) -> dict[str, Any]:
-        """A report of `state.usage.reports`, as it is printed; nothing committed is missing."""
+    def usage(self, report: str, options: ReportOptions, key: str | None = None) -> dict[str, Any]:
+        """A report of `state.usage.reports`, as it is printed; nothing committed is missing.
+
+        With a `key`, what the row of that key is made of (`state.usage.explain`).
+        """
         try:
             self.settling.settle()
             with self._cursor() as cursor:
+                if key is not None:
+                    return explain.explain(cursor, report, storable(key), options)
                 return reports.report(cursor, report, options)
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise ConfigurationError(

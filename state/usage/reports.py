@@ -138,8 +138,13 @@ REPORTS: Mapping[str, Callable[[Cursor, Asked], Report]] = {
 }
 
 
+def text_of(*names: str) -> str:
+    """Parts of `reports.sql`, one behind the other."""
+    return "\n".join(_QUERIES[name] for name in names)
+
+
 def _ask(cursor: Cursor, asked: Asked, *names: str, last: str = "") -> Sequence[Row]:
-    text = "\n".join([*(_QUERIES[name] for name in names), last])
+    text = f"{text_of(*names)}\n{last}"
     # The database refuses parameters that a query does not name.
     wanted = {name: value for name, value in asked.items() if f"${name}" in text}
     return cursor.execute(text, wanted).fetchall()

@@ -89,10 +89,14 @@ def rebuild(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice] = ()) -> None
     _take_all(db, own)
 
 
+def copies(which: str = "") -> str:
+    """The query for copies of messages: all, or those that a condition on `id` names."""
+    return f"SELECT * FROM ({_COUNTING['copies']}) {which}"
+
+
 def counted(which: str = "") -> str:
-    """The query for messages counted once: all, or those that a condition on `id` names."""
-    copies = f"SELECT * FROM ({_COUNTING['copies']}) {which}"
-    return f"WITH copies AS ({copies}) {_COUNTING['counted']}"
+    """The query for messages counted once, from such copies."""
+    return f"WITH copies AS ({copies(which)}) {_COUNTING['counted']}"
 
 
 def _settled(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
@@ -119,7 +123,7 @@ def _take_all(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:
 
 
 def _take_dirty(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:
-    db.execute(_SETTLING["dirty"].replace("FROM copies", f"FROM ({_COUNTING['copies']}) copies"))
+    db.execute(_SETTLING["dirty"].replace("FROM copies", f"FROM ({copies()}) copies"))
     _count(db, "WHERE id IN (SELECT id FROM dirty)")
     db.execute(_SETTLING["forget_dirty"])
     _insert(db, own)
