@@ -105,7 +105,7 @@ def usage(
     """What was used: tokens, cost and tool calls.
 
     REPORT is daily, weekly, monthly, session, project, user, agent, model, skill, plugin, subagent,
-    mcp, pr, tool or command.
+    mcp, pr, version, tool or command.
 
     \b
     sessionwatch usage daily

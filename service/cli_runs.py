@@ -126,6 +126,8 @@ def doctor(
     With --deep the folders are ingested into an empty database beside, and each table is compared
     file by file. Bytes that nobody ingested yet count as a difference: run ingest first.
 
+    How agents changed the way they write is noted on stderr; it is nothing amiss here.
+
     \b
     sessionwatch doctor
     sessionwatch doctor --deep demo/sessions
@@ -139,6 +141,7 @@ def doctor(
     with answers(settings) as asked:
         found = asked.complaints()
         have = asked.digests() if deep else {}
+        changes = _changes(asked)
     if deep:
         from processors import registry
         from service import doctor as proof
@@ -146,9 +149,23 @@ def doctor(
         found += proof.deep(settings, registry.load(), have)
     for line in found:
         printing.line(line)
+    for change in changes:
+        printing.note(change)
     if found:
         raise typer.Exit(DIFFERENT)
     printing.note("every table is proved against the files" if deep else "nothing is amiss")
+
+
+def _changes(asked: "Answers") -> list[str]:
+    """How agents changed; nothing where usage was never processed."""
+    from state.usage import drift
+
+    try:
+        return list(drift.notes(asked.usage("version", {})))
+    except ConfigurationError as error:
+        if error.reason != "no_such_table":
+            raise
+        return []
 
 
 def process(

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metrics.usage import UsageCollector
+
 if TYPE_CHECKING:
     from service.engine import Lane
     from service.supervisor import Service
@@ -51,6 +53,7 @@ def register(service: "Service") -> None:
             counted = partial(_count, service, name, status)
             watch("files", "Known files by state", counted, processor=name, status=status)
     service.instruments.watch_process()
+    service.instruments.registry.register(UsageCollector(service.queries.exposition.series))
 
 
 def _blind(observer: "Observer", source: str) -> float:

@@ -21,6 +21,7 @@ from state import digest, schema, sql
 from state.sandbox import Sandbox, storable
 from state.store import Store
 from state.usage import explain, reports
+from state.usage.exposition import Exposition
 from state.usage.options import ReportOptions
 from state.usage.settling import Settling
 
@@ -48,6 +49,7 @@ class Queries:
         self._store = store
         self._sandbox = Sandbox(store.cursor)
         self.settling = Settling(store.cursor, prices)
+        self.exposition = Exposition(store.cursor, lambda: store.revision)
 
     def quarantine(
         self,

@@ -9,9 +9,10 @@ from typing import Any
 
 from core.errors import ConfigurationError
 from state.sql import load
-from state.usage import settling
+from state.usage import asking, settling
+from state.usage.asking import Cursor
 from state.usage.options import ReportOptions, iso, parameters
-from state.usage.reports import Cursor, text_of
+from state.usage.reports import text_of
 
 MESSAGES_MAX = 1000
 """The dearest messages of a row; its totals are of all."""
@@ -65,13 +66,13 @@ def explain(
     asked = parameters(options or ReportOptions()) | {"key": None if key == TOTAL else key}
     row = _row_query(report)
     texts = {name: text.format(row=row, column=column) for name, text in _QUERIES.items()}
-    count, *sums = _ask(cursor, texts["row_sums"], asked)[0]
+    count, *sums = asking.rows(cursor, texts["row_sums"], asked)[0]
     if not count and key != TOTAL:
         raise ConfigurationError(
             f"no message counts in a row {key!r} of {report}", reason="not_found",
             hint=f"name a row as `sessionwatch usage {report}` prints it, or {TOTAL}",
         )  # fmt: skip
-    found = _records(cursor, texts["explained"], asked | {"limit": MESSAGES_MAX})
+    found = asking.records(cursor, texts["explained"], asked | {"limit": MESSAGES_MAX})
     copies = _copies(cursor, [one["id"] for one in found])
     return {
         "report": report,
@@ -100,7 +101,7 @@ def _row_query(report: str) -> str:
 def _copies(cursor: Cursor, ids: Sequence[str]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {one: [] for one in ids}
     query = f"WITH copies AS ({settling.copies()}) {_QUERIES['copies_of']}"
-    for copy in _records(cursor, query, {"ids": list(ids)}):
+    for copy in asking.records(cursor, query, {"ids": list(ids)}):
         found[copy["id"]].append(copy)
     return found
 
@@ -152,18 +153,3 @@ def _why(copy: Row, one: Row, copies: Sequence[Row]) -> str:
 
 def _place(copy: Row) -> tuple[Any, ...]:
     return (copy["source"], copy["path"], copy["offset"], copy["seq"])
-
-
-def _records(cursor: Cursor, text: str, asked: Mapping[str, Any]) -> list[Row]:
-    result: Any = cursor.execute(text, _named(text, asked))
-    names = [column[0] for column in result.description]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
-
-def _ask(cursor: Cursor, text: str, asked: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
-    return cursor.execute(text, _named(text, asked)).fetchall()
-
-
-def _named(text: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The database refuses parameters that a query does not name."""
-    return {name: value for name, value in asked.items() if f"${name}" in text}

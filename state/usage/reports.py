@@ -7,15 +7,15 @@ script reads. Names are ccusage's (`inputTokens`, `modelBreakdowns`, …).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from core.errors import ConfigurationError
 from state.sql import load
+from state.usage import asking, drift
+from state.usage.asking import Asked, Cursor, Row
 from state.usage.options import ReportOptions, iso, parameters
 
-Row = tuple[Any, ...]
 Report = dict[str, Any]
-Asked = Mapping[str, Any]
 
 _QUERIES = load("usage/reports.sql")
 _NANO = 10**9
@@ -26,18 +26,6 @@ _CALL_SUMS = ("calls", "errors", "denied", "unanswered", "errorRate", "medianMs"
               "resultChars", "users", "sessions")  # fmt: skip
 _ADDED = ("calls", "errors", "denied", "unanswered", "resultChars")
 UNATTRIBUTED = "unattributed"
-
-
-class Result(Protocol):
-    """What `execute` gives back."""
-
-    def fetchall(self) -> Sequence[Row]: ...
-
-
-class Cursor(Protocol):
-    """A DuckDB connection or cursor, as far as reports need one."""
-
-    def execute(self, query: str, parameters: object = None) -> Result: ...
 
 
 def report(cursor: Cursor, name: str, options: ReportOptions | None = None) -> Report:
@@ -135,6 +123,7 @@ REPORTS: Mapping[str, Callable[[Cursor, Asked], Report]] = {
     "mcp": _split("mcps", "mcp"),
     "pr": _split("prs", "pr", "pull_requests"),
     "command": _command,
+    "version": drift.versions,
 }
 
 
@@ -144,10 +133,7 @@ def text_of(*names: str) -> str:
 
 
 def _ask(cursor: Cursor, asked: Asked, *names: str, last: str = "") -> Sequence[Row]:
-    text = f"{text_of(*names)}\n{last}"
-    # The database refuses parameters that a query does not name.
-    wanted = {name: value for name, value in asked.items() if f"${name}" in text}
-    return cursor.execute(text, wanted).fetchall()
+    return asking.rows(cursor, f"{text_of(*names)}\n{last}", asked)
 
 
 def _usage_report(

@@ -287,6 +287,12 @@ SELECT source, "user", session, count(*), count(*) FILTER (failed)
 FROM called
 GROUP BY ALL
 
+-- name: exposed_calls
+SELECT
+    "user", agent, name, count(*), count(*) FILTER (failed), count(*) FILTER (denied)
+FROM called
+GROUP BY ALL
+
 -- name: command
 -- Slash commands, each once however many files repeat its line.
 WITH once AS (
