@@ -32,6 +32,10 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     which `output_tokens` contains. `cache_write_tokens` is the reported total; its two tiers
     are None where the agent does not tell them apart. `origin` "progress" is a copy that the
     caller of a subagent logged for it.
+
+    `snapshot` is the session's running totals behind the message, as text, from agents that give
+    messages no id: copies of a message repeat it. `snapshot_only` lines say nothing else; their
+    tokens are 0 here and the difference to the snapshot before by SQL.
     """
 
     origin: UsageOrigin = "assistant"
@@ -60,6 +64,8 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     attributed_mcp_server: str | None = None
     attributed_mcp_tool: str | None = None
     attributed_agent: str | None = None
+    snapshot: str | None = None
+    snapshot_only: bool = False
 
 
 class ToolCall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -120,6 +126,22 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     at_us: int | None = None
 
 
+class Quota(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """How much of a limit was used when the line was written, as the provider told the agent.
+
+    `name` is the limit's, `slot` tells its windows apart (primary, secondary). Shares are in
+    basis points (10000 is all of it), because sums and maxima of integers do not depend on order.
+    """
+
+    name: str
+    slot: str = ""
+    used_bp: int | None = None
+    window_minutes: int | None = None
+    resets_us: int | None = None
+    plan: str | None = None
+    at_us: int | None = None
+
+
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One line. `type` and `subtype` are the agent's own words, so unknown ones can be counted."""
 
@@ -142,6 +164,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     tool_results: tuple[ToolResult, ...] = ()
     prompts: tuple[Prompt, ...] = ()
     events: tuple[Event, ...] = ()
+    quotas: tuple[Quota, ...] = ()
 
 
 def time_us(text: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The `usage` processor: tokens, tools, prompts and events of every session line.
+"""The `usage` processor: tokens, tools, prompts, events and quotas of every session line.
 
 The rule: one record in, its rows out, nothing remembered. Copies are not merged and results are
 not joined to their calls here; the reports do that over all rows, in whatever order they came.
@@ -14,12 +14,18 @@ from processors import usage_rows as to
 from processors.base import SESSION_FILES
 
 UsageRow = (
-    to.RecordRow | to.MessageRow | to.ToolCallRow | to.ToolResultRow | to.EventRow | to.PromptRow
+    to.RecordRow
+    | to.MessageRow
+    | to.ToolCallRow
+    | to.ToolResultRow
+    | to.EventRow
+    | to.PromptRow
+    | to.QuotaRow
 )
 
 
 class Usage:
-    """Flattens records into the six `usage_…` tables."""
+    """Flattens records into the seven `usage_…` tables."""
 
     name = "usage"
     version = 2
@@ -34,6 +40,7 @@ class Usage:
             "usage_tool_results": to.ToolResultRow,
             "usage_events": to.EventRow,
             "usage_prompts": to.PromptRow,
+            "usage_quotas": to.QuotaRow,
         }
     )
 
@@ -55,4 +62,6 @@ class Usage:
             found += [to.event_row(record, event) for event in record.events]
         if record.prompts:
             found += [to.prompt_row(record, prompt) for prompt in record.prompts]
+        if record.quotas:
+            found += [to.quota_row(record, quota) for quota in record.quotas]
         return found

@@ -6,7 +6,7 @@ prompt is a row; which copy counts is decided by SQL (`state/usage/counting.sql`
 
 from typing import NamedTuple
 
-from core.record import Event, Prompt, Record, ToolCall, ToolResult, Usage
+from core.record import Event, Prompt, Quota, Record, ToolCall, ToolResult, Usage
 
 _new = tuple.__new__
 
@@ -67,6 +67,8 @@ class MessageRow(NamedTuple):
     attributed_mcp_tool: str | None
     attributed_agent: str | None
     uuid: str | None
+    snapshot: str | None
+    snapshot_only: bool
 
 
 class ToolCallRow(NamedTuple):
@@ -121,6 +123,19 @@ class PromptRow(NamedTuple):
     image_count: int
     at_us: int | None
     uuid: str | None
+
+
+class QuotaRow(NamedTuple):
+    """One per limit and line: `used_bp` of 10000, `resets_us` when the window starts again."""
+
+    agent: str
+    name: str
+    slot: str
+    used_bp: int | None
+    window_minutes: int | None
+    resets_us: int | None
+    plan: str | None
+    at_us: int | None
 
 
 def record_row(record: Record) -> RecordRow:
@@ -184,6 +199,8 @@ def message_row(record: Record, usage: Usage) -> MessageRow:
             usage.attributed_mcp_tool,
             usage.attributed_agent,
             record.uuid,
+            usage.snapshot,
+            usage.snapshot_only,
         ),
     )
 
@@ -250,6 +267,22 @@ def prompt_row(record: Record, prompt: Prompt) -> PromptRow:
             prompt.image_count,
             _at(record, prompt.at_us),
             record.uuid,
+        ),
+    )
+
+
+def quota_row(record: Record, quota: Quota) -> QuotaRow:
+    return _new(
+        QuotaRow,
+        (
+            record.agent,
+            quota.name,
+            quota.slot,
+            quota.used_bp,
+            quota.window_minutes,
+            quota.resets_us,
+            quota.plan,
+            _at(record, quota.at_us),
         ),
     )
 

@@ -10,6 +10,7 @@ from core.errors import ConfigurationError
 from service.cli_options import DIFFERENT, PARTIAL, Config, Db, Json, Roots, settings_of
 
 if TYPE_CHECKING:
+    from service.answers import Answers
     from service.settings import Settings
 
 

@@ -5,6 +5,10 @@
 -- the order of their sources and paths (`nth`), then offset and seq.
 -- Rows of vanished files count like all others.
 
+-- name: messages
+-- Agents whose lines say only together what was used have queries of their own.
+SELECT * FROM usage_messages WHERE agent NOT IN ({agents})
+
 -- name: copies
 -- Every copy, by the id that its copies share. A message without an id is known by the uuid of its
 -- line, which resumed and forked sessions keep, and without that by its place, so it has no copies.
@@ -32,7 +36,7 @@ SELECT
     web_search_requests, service_tier, speed, geo, cost_nano, cwd, git_branch, agent_version,
     agent_id, sidechain, attributed_skill, attributed_plugin, attributed_mcp_server,
     attributed_mcp_tool, attributed_agent
-FROM usage_messages
+FROM ({messages})
 JOIN (
     SELECT file_id, source, path, row_number() OVER (ORDER BY source, path) AS nth FROM files
 ) USING (source, path)

@@ -8,7 +8,7 @@ writer neither waits for it nor meets it.
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import duckdb
@@ -20,7 +20,10 @@ from state.usage import prices
 
 _COUNTING = load("usage/counting.sql")
 _SETTLING = load("usage/settling.sql")
-_COUNTED_BY = hashlib.sha256(repr((_COUNTING, _SETTLING)).encode()).hexdigest()
+_TOGETHER = {"codex": load("usage/codex.sql")["codex_copies"]}
+"""Agents whose copies are found in all their files together, and how: a new file of theirs may
+change what another one says."""
+_COUNTED_BY = hashlib.sha256(repr((_COUNTING, _SETTLING, _TOGETHER)).encode()).hexdigest()
 
 
 PART_ROWS = 1_000_000
@@ -86,17 +89,25 @@ class Settling:
 def rebuild(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice] = ()) -> None:
     """Count all rows anew, whatever was counted before."""
     _forget(db, _rules_of(own))
+    _find(db, _TOGETHER)
     _take_all(db, own)
 
 
-def copies(which: str = "") -> str:
-    """The query for copies of messages: all, or those that a condition on `id` names."""
-    return f"SELECT * FROM ({_COUNTING['copies']}) {which}"
+def copies(which: str = "", *, found: bool = False) -> str:
+    """The query for copies of messages: all, or those that a condition on `id` names.
+
+    `found`: those of `_TOGETHER` were found before and are in tables.
+    """
+    parts = [_COUNTING["messages"].format(agents=_listed(_TOGETHER))]
+    for agent, query in _TOGETHER.items():
+        parts.append(f"SELECT * FROM {f'found_{agent}' if found else f'({query})'}")
+    messages = " UNION ALL BY NAME ".join(parts)
+    return f"SELECT * FROM ({_COUNTING['copies'].format(messages=messages)}) {which}"
 
 
 def counted(which: str = "") -> str:
-    """The query for messages counted once, from such copies."""
-    return f"WITH copies AS ({copies(which)}) {_COUNTING['counted']}"
+    """The query for messages counted once, from such copies; see `copies` for `found`."""
+    return f"WITH copies AS ({copies(which, found=True)}) {_COUNTING['counted']}"
 
 
 def _settled(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
@@ -107,7 +118,13 @@ def _settled(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
     (count,) = db.execute("SELECT count(*) FROM changed").fetchall()[0]
     if count:
         (first,) = db.execute("SELECT count(*) = 0 FROM usage_settled").fetchall()[0]
-        (_take_all if first else _take_dirty)(db, own)
+        touched = db.execute("SELECT DISTINCT dialect FROM changed").fetchall()
+        together = [name for (name,) in touched if name in _TOGETHER]
+        _find(db, together)
+        if first:
+            _take_all(db, own)
+        else:
+            _take_dirty(db, together, own)
         db.execute(_SETTLING["remember"])
     return int(count)
 
@@ -122,8 +139,18 @@ def _take_all(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:
     db.execute(_SETTLING["all_quarters"].format(sums=_SETTLING["sums"]))
 
 
-def _take_dirty(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:
-    db.execute(_SETTLING["dirty"].replace("FROM copies", f"FROM ({copies()}) copies"))
+def _find(db: duckdb.DuckDBPyConnection, agents: Collection[str]) -> None:
+    """Copies of these agents; of the others of their kind none, since none of theirs changed."""
+    for agent, query in _TOGETHER.items():
+        where = "" if agent in agents else "WHERE false"
+        db.execute(f"CREATE OR REPLACE TEMP TABLE found_{agent} AS SELECT * FROM ({query}) {where}")
+
+
+def _take_dirty(
+    db: duckdb.DuckDBPyConnection, together: Collection[str], own: Sequence[OwnPrice]
+) -> None:
+    dirty = _SETTLING["dirty"].format(agents=_listed(together))
+    db.execute(dirty.replace("FROM copies", f"FROM ({copies(found=True)}) copies"))
     _count(db, "WHERE id IN (SELECT id FROM dirty)")
     db.execute(_SETTLING["forget_dirty"])
     _insert(db, own)
@@ -140,6 +167,11 @@ def _insert(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:
     while prices.refresh(db, pairs, own).left:
         continue
     db.execute(_SETTLING["insert_priced"].format(priced=prices.PRICED))
+
+
+def _listed(agents: Collection[str]) -> str:
+    """As a list in SQL; never an empty one."""
+    return ", ".join(f"'{agent}'" for agent in (*agents, ""))
 
 
 def _rules_of(own: Sequence[OwnPrice]) -> str:

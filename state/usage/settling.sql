@@ -25,11 +25,16 @@ DELETE FROM usage_settled;
 DELETE FROM usage_rules
 
 -- name: dirty
--- The ids whose copies changed: new ones, and those that a replaced file had.
+-- The ids whose copies changed: new ones, those that a replaced file had, and all of an agent whose
+-- copies are found in all its files together.
 CREATE OR REPLACE TEMP TABLE dirty AS
 SELECT copies.id
 FROM copies JOIN changed USING (file_id)
 WHERE copies."offset" >= changed.settled_bytes
+UNION
+SELECT id FROM copies WHERE agent IN ({agents})
+UNION
+SELECT id FROM usage_counted WHERE agent IN ({agents})
 UNION
 SELECT id
 FROM usage_counted

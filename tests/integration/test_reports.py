@@ -299,7 +299,7 @@ def test_a_message_without_a_model_is_not_lost(db):
 def test_an_empty_database_has_empty_reports(db, name):
     made = report(db, name)
 
-    assert [value for key, value in made.items() if key != "totals"] == [[]]
+    assert not any(value for key, value in made.items() if key != "totals")
     assert not any(made["totals"].values())
 
 
