@@ -70,7 +70,8 @@ def metrics() -> list[tuple[str, str, Sequence[str], str]]:
             collectors: Iterable[Any] = service.instruments.registry._collector_to_names
             found = [
                 (family.name + "_total" * (family.type == "counter"), family.type,
-                 tuple(getattr(collector, "_labelnames", ())), family.documentation)
+                 tuple(getattr(collector, "_labelnames", getattr(family, "_labelnames", ()))),
+                 family.documentation)
                 for collector in collectors
                 for family in collector.collect()
                 if family.name.startswith("sessionwatch_")
