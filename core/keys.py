@@ -10,7 +10,8 @@ import re
 from typing import NamedTuple
 
 _ESCAPED = re.compile(rb"\\(\\|x[0-9a-f]{2})")
-_SESSION_SUFFIX = re.compile(r"\.jsonl(\.gz|\.zst)?$")
+_SESSION_SUFFIX = re.compile(r"\.jsonl?(\.gz|\.zst)?$")
+_PIECE = re.compile(r"(?:^|/)(?:(ses_[^/]+)/)?(?:msg|prt)_[^/]*\.json(?:\.gz|\.zst)?$")
 
 
 class SessionKey(NamedTuple):
@@ -56,7 +57,11 @@ def session_of(path: str) -> str:
 
     `<p>/<session>.jsonl` names itself; everything in `<p>/<session>/subagents/` (workflow
     folders below it included) belongs to `<session>`, so a session's subagents are rolled up.
+    OpenCode's pieces lie in `message/<session>/` or, where only they themselves can say whose they
+    are, in `part/<message>/`: for those it is empty.
     """
+    if piece := _PIECE.search(path):
+        return piece[1] or ""
     parts = path.split("/")
     if "subagents" in parts[1:-1]:
         return parts[parts.index("subagents", 1) - 1]

@@ -101,6 +101,20 @@ def read_lines(data: bytes, offset: int, shape: Shape[R]) -> Iterator[Line[R] | 
         start = end + 1
 
 
+def read_document(data: bytes, shape: Shape[R]) -> Iterator[Line[R] | Fault]:
+    """The same of a file that is one object over any number of lines: one record if it is whole.
+
+    What is half written, or more than one object, shows as a fault or as a second record.
+    """
+    try:
+        if data.isascii() or _is_utf8(data):
+            yield Line(0, shape.record(shape.decode(data)))
+            return
+    except _REFUSED:
+        pass
+    yield from _read_pieces(data, 0, shape)
+
+
 def whole_records(data: bytes) -> int:
     """Length of the whole records that a last line without newline begins with. Strict: no repairs.
 
