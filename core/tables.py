@@ -36,7 +36,7 @@ ENGINE_TABLES = frozenset(
         "usage_counted",
         "usage_quarters",
         "usage_rules",
-        "usage_settled",
+        "usage_tallied",
         "usage_prices",
         "usage_price_lookups",
     }

@@ -35,7 +35,7 @@ class Instruments:
         self.group_rows = histogram("group_rows", "Rows per transaction", _ROWS)
         self.group_commands = histogram("group_commands", "Commands per transaction", _ROWS)
         self.group_seconds = histogram("group_seconds", "Seconds per transaction", _SECONDS)
-        self.settle_seconds = histogram("settle_seconds", "Seconds per counting", _SECONDS)
+        self.tally_seconds = histogram("tally_seconds", "Seconds per counting", _SECONDS)
         self.canary = histogram("canary_seconds", "Write to event, of canaries", _SECONDS)
         self.blindness = counter("watch_blindness", "Times a source became blind", "reason")
         self.sweep_seconds = histogram("sweep_seconds", "Seconds per sweep", _SECONDS, "source")

@@ -28,8 +28,8 @@ from service.engine import Engine, Swept, outdate
 from service.lanes import LaneThreads
 from service.reload import attempt
 from service.settings import Settings
-from service.settler import Settler
 from service.sweeping import Sweeping
+from service.tallier import Tallier
 from service.timer import Timer
 from service.wiring import build_engine, open_store, sources_of
 from state.queries import Queries
@@ -101,7 +101,7 @@ class Service:
             self.store, sql_s=limits.sql_s, sql_rows_max=limits.sql_rows_max,
             prices=settings.prices,
         )  # fmt: skip
-        self.settler = Settler(self.queries.settling, self.store, self._clock, self.instruments)
+        self.tallier = Tallier(self.queries.tally, self.store, self._clock, self.instruments)
         self.server = Server(
             self, self.queries, self.instruments, host=settings.host, port=settings.port,
             socket_path=socket_path(settings.db), hosts=settings.hosts,
@@ -117,7 +117,7 @@ class Service:
         self.observer.start()
         self.timer.start()
         self.checks.start()
-        self.settler.start()
+        self.tallier.start()
         log.info(
             "started",
             extra={
@@ -158,7 +158,7 @@ class Service:
         self._stopping.set()
         self.observer.stop(min(5.0, left_s()))
         clean = self.checks.stop(left_s())
-        clean &= self.settler.stop(left_s())
+        clean &= self.tallier.stop(left_s())
         clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
         self.pool.close()
@@ -175,7 +175,7 @@ class Service:
             "writer": self.writer.alive,
             "workers": self.lanes.alive,
             "timer": self.timer.alive and self.checks.alive,
-            "settler": self.settler.alive,
+            "tallier": self.tallier.alive,
             "watcher": self.observer.alive(),
             "http": self.server.alive,
         }
@@ -260,7 +260,7 @@ class Service:
         self.engine.world.limits = self.pool.limits = settings.limits
         self.queries.sql_s = settings.limits.sql_s
         self.queries.sql_rows_max = settings.limits.sql_rows_max
-        self.queries.settling.own = settings.prices
+        self.queries.tally.own = settings.prices
         logs.configure(settings.log_format, None, settings.log_level)
         log.info("reloaded", extra={"changed": list(found.changed)})
         if found.needs_restart:

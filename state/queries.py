@@ -23,7 +23,7 @@ from state.store import Store
 from state.usage import explain, reports
 from state.usage.exposition import Exposition
 from state.usage.options import ReportOptions
-from state.usage.settling import Settling
+from state.usage.tally import Tally
 
 _QUERIES = sql.load("queries.sql")
 _START = ("", "", "", -1, "", "")
@@ -48,7 +48,7 @@ class Queries:
         self.sql_rows_max = sql_rows_max
         self._store = store
         self._sandbox = Sandbox(store.cursor)
-        self.settling = Settling(store.cursor, prices)
+        self.tally = Tally(store.cursor, prices)
         self.exposition = Exposition(store.cursor, lambda: store.revision)
 
     def quarantine(
@@ -126,7 +126,7 @@ class Queries:
         With a `key`, what the row of that key is made of (`state.usage.explain`).
         """
         try:
-            self.settling.settle()
+            self.tally.catch_up()
             with self._cursor() as cursor:
                 if key is not None:
                     return explain.explain(cursor, report, storable(key), options)
@@ -158,7 +158,7 @@ class Queries:
     def interrupt(self) -> None:
         """End running statements: the service is stopping."""
         self._sandbox.interrupt()
-        self.settling.interrupt()
+        self.tally.interrupt()
 
     def _entries(self, path: str) -> list[LedgerEntry]:
         """Of the path as it is stored, or as the file system has it."""

@@ -1,5 +1,5 @@
 -- Usage messages counted once, and their sums. Derived from the rows of the usage processors by
--- state/usage/settling.py, so any of it can be dropped and is made again.
+-- state/usage/tally.py, so any of it can be dropped and is made again.
 
 -- One row per API message. `id` and `request` are what its copies share; the tokens are those of
 -- the copy that won, which lies at winner_file_id and winner_offset; user, session, path and time
@@ -68,8 +68,8 @@ CREATE TABLE usage_quarters (
 );
 
 -- Which bytes of which file are in the two tables above. A file that differs from its ledger entry
--- is still to be settled.
-CREATE TABLE usage_settled (
+-- is still to be counted.
+CREATE TABLE usage_tallied (
     processor VARCHAR NOT NULL,
     file_id INTEGER NOT NULL,
     generation BIGINT NOT NULL,

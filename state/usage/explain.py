@@ -9,7 +9,7 @@ from typing import Any
 
 from core.errors import ConfigurationError
 from state.sql import load
-from state.usage import asking, settling
+from state.usage import asking, tally
 from state.usage.asking import Cursor
 from state.usage.options import ReportOptions, iso, parameters
 from state.usage.reports import text_of
@@ -100,7 +100,7 @@ def _row_query(report: str) -> str:
 
 def _copies(cursor: Cursor, ids: Sequence[str]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {one: [] for one in ids}
-    query = f"WITH copies AS ({settling.copies()}) {_QUERIES['copies_of']}"
+    query = f"WITH copies AS ({tally.copies()}) {_QUERIES['copies_of']}"
     for copy in asking.records(cursor, query, {"ids": list(ids)}):
         found[copy["id"]].append(copy)
     return found

@@ -31,7 +31,7 @@ UNATTRIBUTED = "unattributed"
 def report(cursor: Cursor, name: str, options: ReportOptions | None = None) -> Report:
     """The report as JSON-ready values. Raises `ConfigurationError` for what cannot be asked.
 
-    Settle first (`state.usage.settling`): what is not settled is not in it.
+    Catch up first (`state.usage.tally`): what is not counted is not in it.
     """
     if name not in REPORTS:
         raise ConfigurationError(

@@ -1,7 +1,7 @@
 """The law of counting: in whatever steps files came, the counted messages are those of all rows.
 
 Files of several users share messages, as resumed, forked and copied sessions do; they grow, are
-rewritten and vanish, and somebody settles now and then.
+rewritten and vanish, and somebody counts now and then.
 """
 
 import json
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from core.keys import SessionKey
 from core.rows import Collect
 from processors.usage import Usage
-from state.usage import settling
-from state.usage.settling import Settling
+from state.usage import tally
+from state.usage.tally import Tally
 from tests.tools.examples import fewer
 from tests.tools.simulation import SOURCE, DuckStorage, World
 
@@ -75,18 +75,18 @@ lines = st.builds(
 )
 contents = st.lists(lines, max_size=3).map(b"".join)
 steps = st.tuples(
-    st.sampled_from(["append", "append", "rewrite", "delete", "settle", "collect"]),
+    st.sampled_from(["append", "append", "rewrite", "delete", "tally", "collect"]),
     st.sampled_from(KEYS),
     contents,
 )
 
 
 class Counted:
-    """An engine over files in memory, and the settling of its database."""
+    """An engine over files in memory, and the tally of its database."""
 
     def __init__(self) -> None:
         self.world = World([Usage()], storage=DuckStorage())
-        self.settling = Settling(self.world.database.cursor)
+        self.tally = Tally(self.world.database.cursor)
 
     def do(self, what: str, key: SessionKey, data: bytes) -> None:
         files = self.world.files
@@ -98,8 +98,8 @@ class Counted:
                 files.replace(key, data)
             case "delete" if key in files.inodes:
                 files.delete(key)
-            case "settle":
-                self.settling.settle()
+            case "tally":
+                self.tally.catch_up()
         self.world.clock.seconds += 10.0
         self.world.sweep()
         self.world.engine.drain()
@@ -121,7 +121,7 @@ class Counted:
     def rebuilt(self) -> tuple[Any, Any]:
         db = self.world.database.cursor()
         try:
-            settling.rebuild(db)
+            tally.rebuild(db)
         finally:
             db.close()
         return self.tables()
@@ -132,18 +132,18 @@ class Counted:
 @example(
     found=[
         ("append", KEYS[0], line("m1", "r1", 5, 0, "claude-opus-4-6", 4)),
-        ("settle", KEYS[0], b""),
+        ("tally", KEYS[0], b""),
         ("append", KEYS[3], line("m1", "r1", 90, 14, "claude-opus-4-6", 0)),
-        ("settle", KEYS[0], b""),
+        ("tally", KEYS[0], b""),
         ("rewrite", KEYS[3], line("m2", "r1", 5, 16, "claude-opus-4-6", 0)),
         ("collect", KEYS[0], b""),
     ]
 )
-def test_settling_in_steps_gives_what_counting_everything_gives(found: list[Any]) -> None:
+def test_counting_in_steps_gives_what_counting_everything_gives(found: list[Any]) -> None:
     counted = Counted()
     for what, key, data in found:
         counted.do(what, key, data)
-    counted.settling.settle()
+    counted.tally.catch_up()
 
     stepped = counted.tables()
     assert stepped == counted.rebuilt()
@@ -166,9 +166,9 @@ def test_any_split_of_the_files_over_time_and_any_order_counts_the_same(
         key = chance.choice([key for key, lines in left.items() if lines])
         split.do("append", key, left[key].pop(0))
         if chance.random() < 0.5:
-            split.settling.settle()
-    whole.settling.settle()
-    split.settling.settle()
+            split.tally.catch_up()
+    whole.tally.catch_up()
+    split.tally.catch_up()
 
     assert whole.tables() == split.tables()
 
@@ -177,14 +177,14 @@ def test_nothing_is_counted_again_while_nothing_changes() -> None:
     counted = Counted()
     counted.do("append", KEYS[0], line("m1", "r1", 5, 0, "claude-opus-4-6", 0))
 
-    assert [counted.settling.settle() for _ in range(3)] == [1, 0, 0]
+    assert [counted.tally.catch_up() for _ in range(3)] == [1, 0, 0]
 
 
 def test_a_message_of_a_rewritten_file_falls_back_to_the_copy_that_is_left() -> None:
     counted = Counted()
     counted.do("append", KEYS[3], line("m1", "r1", 5, 14, "claude-opus-4-6", 0))
     counted.do("append", KEYS[0], line("m1", "r1", 90, 0, "claude-opus-4-6", 4))
-    counted.settling.settle()
+    counted.tally.catch_up()
     before = counted.world.database.cursor().execute(
         'SELECT "user", output_tokens, final, copies FROM usage_counted'
     )
@@ -192,7 +192,7 @@ def test_a_message_of_a_rewritten_file_falls_back_to_the_copy_that_is_left() -> 
 
     counted.do("rewrite", KEYS[0], line("m2", "r1", 1, 0, "claude-opus-4-6", 0))
     counted.collect()
-    counted.settling.settle()
+    counted.tally.catch_up()
 
     after = counted.world.database.cursor().execute(
         'SELECT id, "user", output_tokens, final, copies FROM usage_counted ORDER BY id'

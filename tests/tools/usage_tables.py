@@ -16,7 +16,7 @@ from core.tables import columns
 from processors.dialects import by_name, detect
 from processors.usage import Usage
 from state.migrations import released
-from state.usage import settling
+from state.usage import tally
 from state.usage.options import ReportOptions
 from state.usage.reports import report
 
@@ -96,5 +96,5 @@ def reported(
     db: duckdb.DuckDBPyConnection, name: str, options: ReportOptions | None = None
 ) -> dict[str, Any]:
     """A report of all rows as they are now."""
-    settling.rebuild(db)
+    tally.rebuild(db)
     return report(db, name, options)

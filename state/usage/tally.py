@@ -1,8 +1,8 @@
 """Messages counted once, and their sums, kept as tables beside the rows they are made of.
 
-The rule: everything here is derived. What is to be settled is found by comparing with the ledger,
-settling in steps gives what settling once gives, and whoever reads settles first, so that a report
-never lags behind the rows. It writes to tables of its own, on a connection of its own, so the
+The rule: everything here is derived. What is to be counted is found by comparing with the ledger,
+counting in steps gives what counting once gives, and whoever reads catches up first, so that no
+report lags behind the rows. It writes to tables of its own, on a connection of its own, so the
 writer neither waits for it nor meets it.
 """
 
@@ -19,19 +19,19 @@ from state.sql import load
 from state.usage import prices
 
 _COUNTING = load("usage/counting.sql")
-_SETTLING = load("usage/settling.sql")
+_TALLY = load("usage/tally.sql")
 _TOGETHER = {"codex": load("usage/codex.sql")["codex_copies"]}
 """Agents whose copies are found in all their files together, and how: a new file of theirs may
 change what another one says."""
-_COUNTED_BY = hashlib.sha256(repr((_COUNTING, _SETTLING, _TOGETHER)).encode()).hexdigest()
+_COUNTED_BY = hashlib.sha256(repr((_COUNTING, _TALLY, _TOGETHER)).encode()).hexdigest()
 
 
 PART_ROWS = 1_000_000
 """Copies counted in one statement: their ids and places take about 300 MB."""
 
 
-class Settling:
-    """`cursor` gives a connection of its own for each settling; safe from any thread.
+class Tally:
+    """`cursor` gives a connection of its own for each run; safe from any thread.
 
     `own` are the prices of the settings; with others, everything is counted and priced anew.
     """
@@ -45,7 +45,7 @@ class Settling:
         self._running: duckdb.DuckDBPyConnection | None = None
         self._stopping = False
 
-    def settle(self) -> int:
+    def catch_up(self) -> int:
         """Bring the tables up to the ledger. How many files had changed.
 
         Raises `TransientError` if the database could not do it now: the next call does it all. For
@@ -54,12 +54,12 @@ class Settling:
         with self._lock:
             try:
                 with self._transaction() as db:
-                    return _settled(db, self.own)
+                    return _caught_up(db, self.own)
             except (duckdb.CatalogException, duckdb.BinderException, duckdb.FatalException):
                 raise
             except duckdb.Error as error:
                 raise TransientError(
-                    f"counting the messages failed: {type(error).__name__}", reason="settle_failed",
+                    f"counting the messages failed: {type(error).__name__}", reason="tally_failed",
                     hint="raise memory_limit if this is about memory; no rows are lost by it",
                 ) from error  # fmt: skip
 
@@ -110,14 +110,14 @@ def counted(which: str = "") -> str:
     return f"WITH copies AS ({copies(which, found=True)}) {_COUNTING['counted']}"
 
 
-def _settled(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
+def _caught_up(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
     rules = _rules_of(own)
     if _stored_rules(db) != rules:
         _forget(db, rules)
-    db.execute(_SETTLING["changed"])
+    db.execute(_TALLY["changed"])
     (count,) = db.execute("SELECT count(*) FROM changed").fetchall()[0]
     if count:
-        (first,) = db.execute("SELECT count(*) = 0 FROM usage_settled").fetchall()[0]
+        (first,) = db.execute("SELECT count(*) = 0 FROM usage_tallied").fetchall()[0]
         touched = db.execute("SELECT DISTINCT dialect FROM changed").fetchall()
         together = [name for (name,) in touched if name in _TOGETHER]
         _find(db, together)
@@ -125,7 +125,7 @@ def _settled(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
             _take_all(db, own)
         else:
             _take_dirty(db, together, own)
-        db.execute(_SETTLING["remember"])
+        db.execute(_TALLY["remember"])
     return int(count)
 
 
@@ -136,7 +136,7 @@ def _take_all(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:
     for part in range(parts):
         _count(db, f"WHERE hash(id) % {parts} = {part}")
         _insert(db, own)
-    db.execute(_SETTLING["all_quarters"].format(sums=_SETTLING["sums"]))
+    db.execute(_TALLY["all_quarters"].format(sums=_TALLY["sums"]))
 
 
 def _find(db: duckdb.DuckDBPyConnection, agents: Collection[str]) -> None:
@@ -149,12 +149,12 @@ def _find(db: duckdb.DuckDBPyConnection, agents: Collection[str]) -> None:
 def _take_dirty(
     db: duckdb.DuckDBPyConnection, together: Collection[str], own: Sequence[OwnPrice]
 ) -> None:
-    dirty = _SETTLING["dirty"].format(agents=_listed(together))
+    dirty = _TALLY["dirty"].format(agents=_listed(together))
     db.execute(dirty.replace("FROM copies", f"FROM ({copies(found=True)}) copies"))
     _count(db, "WHERE id IN (SELECT id FROM dirty)")
-    db.execute(_SETTLING["forget_dirty"])
+    db.execute(_TALLY["forget_dirty"])
     _insert(db, own)
-    db.execute(_SETTLING["touched_quarters"].format(sums=_SETTLING["sums"]))
+    db.execute(_TALLY["touched_quarters"].format(sums=_TALLY["sums"]))
 
 
 def _count(db: duckdb.DuckDBPyConnection, which: str) -> None:
@@ -166,7 +166,7 @@ def _insert(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:
     pairs = db.execute("SELECT DISTINCT agent, model FROM fresh").fetchall()
     while prices.refresh(db, pairs, own).left:
         continue
-    db.execute(_SETTLING["insert_priced"].format(priced=prices.PRICED))
+    db.execute(_TALLY["insert_priced"].format(priced=prices.PRICED))
 
 
 def _listed(agents: Collection[str]) -> str:
@@ -184,5 +184,5 @@ def _stored_rules(db: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def _forget(db: duckdb.DuckDBPyConnection, rules: str) -> None:
-    db.execute(_SETTLING["forget"])
+    db.execute(_TALLY["forget"])
     db.execute("INSERT INTO usage_rules VALUES ($1)", [rules])

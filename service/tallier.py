@@ -1,6 +1,6 @@
 """Counts messages while the service runs, so that reports find most of it done.
 
-The rule: it only hurries what every report does anyway (`state.usage.settling`), on a thread of its
+The rule: it only hurries what every report does anyway (`state.usage.tally`), on a thread of its
 own and with a bounded share of a core; that it fails or lags behind costs nobody a row.
 """
 
@@ -11,7 +11,7 @@ from core.seams import Clock
 from metrics.instruments import Instruments
 from service.timer import Timer
 from state.store import Store
-from state.usage.settling import Settling
+from state.usage.tally import Tally
 
 log = logging.getLogger("sessionwatch.service")
 
@@ -20,18 +20,16 @@ SHARE = 10
 """Counting takes at most a tenth of a core: after n seconds of it the next waits ten times n."""
 
 
-class Settler:
+class Tallier:
     """Owns the thread."""
 
-    def __init__(
-        self, settling: Settling, store: Store, clock: Clock, instruments: Instruments
-    ) -> None:
-        self._settling = settling
+    def __init__(self, tally: Tally, store: Store, clock: Clock, instruments: Instruments) -> None:
+        self._tally = tally
         self._store = store
         self._clock = clock
         self._instruments = instruments
-        self._settled_revision = -1
-        self._timer = Timer({"settle": self._settle}, clock, "settler")
+        self._tallied_revision = -1
+        self._timer = Timer({"tally": self._tally_up}, clock, "tallier")
 
     @property
     def alive(self) -> bool:
@@ -42,19 +40,19 @@ class Settler:
 
     def stop(self, timeout_s: float) -> bool:
         """End what runs: it is made up for at the next start. False if that took too long."""
-        self._settling.interrupt()
+        self._tally.interrupt()
         return self._timer.stop(timeout_s)
 
-    def _settle(self) -> float:
+    def _tally_up(self) -> float:
         revision, started_s = self._store.revision, self._clock.monotonic_s()
-        if revision == self._settled_revision:
+        if revision == self._tallied_revision:
             return EVERY_S
         try:
-            self._settling.settle()
-            self._settled_revision = revision
+            self._tally.catch_up()
+            self._tallied_revision = revision
         except TransientError as error:
             if error.reason != "stopping":
-                log.warning("settle_failed", extra={"error": str(error)})
+                log.warning("tally_failed", extra={"error": str(error)})
         took_s = self._clock.monotonic_s() - started_s
-        self._instruments.settle_seconds.observe(took_s)
+        self._instruments.tally_seconds.observe(took_s)
         return max(EVERY_S, SHARE * took_s)

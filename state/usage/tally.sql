@@ -1,27 +1,27 @@
 -- Keeps the counted messages and their sums up to what the ledger says is committed.
 --
--- The rule: what must be done is found by comparing `usage_settled` with the ledger, so nothing has
+-- The rule: what must be done is found by comparing `usage_tallied` with the ledger, so nothing has
 -- to be told and nothing can be missed; and all of it is one transaction.
 
 -- name: changed
--- Files whose committed bytes are not settled as they are, and from which byte on they are new.
+-- Files whose committed bytes are not counted as they are, and from which byte on they are new.
 CREATE OR REPLACE TEMP TABLE changed AS
 SELECT
     l.processor, l.file_id, l.generation, l.committed_bytes, l.dialect,
-    CASE WHEN s.generation = l.generation THEN s.committed_bytes ELSE 0 END AS settled_bytes,
+    CASE WHEN s.generation = l.generation THEN s.committed_bytes ELSE 0 END AS tallied_bytes,
     s.generation <> l.generation AS replaced
 FROM ledger l
-LEFT JOIN usage_settled s ON s.processor = l.processor AND s.file_id = l.file_id
-WHERE l.processor IN ('usage', 'usage-documents')
+LEFT JOIN usage_tallied s ON s.processor = l.processor AND s.file_id = l.file_id
+WHERE l.processor IN ('usage', 'usage_documents')
   AND l.generation > 0
   AND (s.generation IS DISTINCT FROM l.generation
        OR s.committed_bytes IS DISTINCT FROM l.committed_bytes)
 
 -- name: forget
--- Nothing is settled any more.
+-- Nothing is counted any more.
 DELETE FROM usage_counted;
 DELETE FROM usage_quarters;
-DELETE FROM usage_settled;
+DELETE FROM usage_tallied;
 DELETE FROM usage_rules
 
 -- name: dirty
@@ -30,7 +30,7 @@ DELETE FROM usage_rules
 CREATE OR REPLACE TEMP TABLE dirty AS
 SELECT copies.id
 FROM copies JOIN changed USING (file_id)
-WHERE copies."offset" >= changed.settled_bytes
+WHERE copies."offset" >= changed.tallied_bytes
 UNION
 SELECT id FROM copies WHERE agent IN ({agents})
 UNION
@@ -78,7 +78,7 @@ SELECT
     sum(cost_nano)
 
 -- name: remember
-DELETE FROM usage_settled
+DELETE FROM usage_tallied
 USING changed
-WHERE usage_settled.processor = changed.processor AND usage_settled.file_id = changed.file_id;
-INSERT INTO usage_settled SELECT processor, file_id, generation, committed_bytes FROM changed
+WHERE usage_tallied.processor = changed.processor AND usage_tallied.file_id = changed.file_id;
+INSERT INTO usage_tallied SELECT processor, file_id, generation, committed_bytes FROM changed
