@@ -67,15 +67,15 @@ def usage_of(
         message.id or None,
         request_id or None,
         message.model or None,
-        _count(usage.input_tokens) or 0,
-        _count(usage.output_tokens) or 0,
-        _count(usage.cache_creation_input_tokens) or 0,
-        _count(tiers.ephemeral_5m_input_tokens) if tiers else None,
-        _count(tiers.ephemeral_1h_input_tokens) if tiers else None,
-        _count(usage.cache_read_input_tokens) or 0,
+        count(usage.input_tokens) or 0,
+        count(usage.output_tokens) or 0,
+        count(usage.cache_creation_input_tokens) or 0,
+        count(tiers.ephemeral_5m_input_tokens) if tiers else None,
+        count(tiers.ephemeral_1h_input_tokens) if tiers else None,
+        count(usage.cache_read_input_tokens) or 0,
         0,
-        _count(server.web_search_requests) or 0,
-        _count(server.web_fetch_requests) or 0,
+        count(server.web_search_requests) or 0,
+        count(server.web_fetch_requests) or 0,
         usage.service_tier,
         usage.speed,
         usage.inference_geo or None,
@@ -126,7 +126,7 @@ def whole(value: Any) -> int | None:
     return None
 
 
-def _count(value: int | float | str | None) -> int | None:
+def count(value: int | float | str | None) -> int | None:
     """A token count; gateways write "12" or 12.0. None for what is not one."""
     if value is None or type(value) is int:
         return value

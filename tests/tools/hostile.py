@@ -53,7 +53,7 @@ JOINTS = (b"\n",) * 6 + (b"\r\n", b"\n\n", b"", b" ", b"\x00")
 @functools.cache
 def real_lines() -> tuple[bytes, ...]:
     """Every different line of the fixtures and the demo, in a fixed order."""
-    folders = (ROOT / "tests" / "fixtures" / "sessions", ROOT / "demo" / "sessions")
+    folders = (ROOT / "tests" / "fixtures", ROOT / "demo" / "sessions")
     files = sorted(path for folder in folders for path in folder.rglob("*.jsonl"))
     return tuple(dict.fromkeys(line for path in files for line in path.read_bytes().splitlines()))
 

@@ -25,7 +25,7 @@ def rows(quirk: str, row_type: type) -> list:
 
 
 def test_the_processor_says_what_it_is():
-    assert (Usage.name, Usage.version, Usage.kind, Usage.pace_s) == ("usage", 1, "line", 0.1)
+    assert (Usage.name, Usage.version, Usage.kind, Usage.pace_s) == ("usage", 2, "line", 0.1)
     assert "*.jsonl" in Usage.match
 
 
