@@ -10,10 +10,10 @@
 -- adds to the one before, and messages that no total covers. No two rows share a `message_id`.
 -- - A run is what lies between two starts or resumes of a session. A message is covered if a total
 --   stands behind it in its run, in this file or in any copy of it.
--- - Totals go on from the total before (versions from about 1.0.80 on, and several in one run) or
---   began again at zero when the session was resumed (versions before). No line says which, but
---   the messages between the two totals say what was put out: the reading that comes nearer to
---   that is taken. A total with any figure below the one before began again.
+-- - Totals go on from the total before (so it is told of 1.0.87, and several in one run do) or began
+--   again at zero when the session was resumed (so it is told of older versions). No line says
+--   which, but the messages between the two totals say what was put out: the reading that comes
+--   nearer to that is taken. A total with any figure below the one before began again.
 WITH starts AS (
     SELECT source, path, "offset" AS start_offset
     FROM usage_records
