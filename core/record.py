@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 ToolKind = Literal["builtin", "mcp", "skill", "subagent"]
-UsageOrigin = Literal["assistant", "progress"]
+UsageOrigin = Literal["assistant", "progress", "total"]
 
 NAME_CHARS_MAX = 200
 TYPE_CHARS_MAX = 64
@@ -31,7 +31,8 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     Token classes are as the agent reports them and do not overlap, except `reasoning_tokens`,
     which `output_tokens` contains. `cache_write_tokens` is the reported total; its two tiers
     are None where the agent does not tell them apart. `origin` "progress" is a copy that the
-    caller of a subagent logged for it.
+    caller of a subagent logged for it; "total" is what a whole session used of one model up to
+    this line, messages with a usage of their own included, so that only SQL can tell what counts.
 
     `snapshot` is the session's running totals behind the message, as text, from agents that give
     messages no id: copies of a message repeat it. `snapshot_only` lines say nothing else; their

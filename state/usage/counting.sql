@@ -24,8 +24,13 @@ SELECT
     at_us,
     coalesce(at_us, 9223372036854775807) AS order_us,
     session_id IS DISTINCT FROM session AS away,
-    -- Only Claude Code writes messages before they are whole; then no copy has a stop reason.
-    agent <> 'claude' OR stop_reason IS NOT NULL AS finished,
+    -- Claude Code writes messages before they are whole; then no copy has a stop reason. Copilot
+    -- writes all that was used when a session ends, and before that only output.
+    CASE agent
+        WHEN 'claude' THEN stop_reason IS NOT NULL
+        WHEN 'copilot' THEN origin = 'total'
+        ELSE true
+    END AS finished,
     CASE WHEN model <> '<synthetic>' THEN model END AS model,
     input_tokens,
     output_tokens,

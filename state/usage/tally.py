@@ -20,7 +20,7 @@ from state.usage import prices
 
 _COUNTING = load("usage/counting.sql")
 _TALLY = load("usage/tally.sql")
-_TOGETHER = {"codex": load("usage/codex.sql")["codex_copies"]}
+_TOGETHER = {agent: load(f"usage/{agent}.sql")[f"{agent}_copies"] for agent in ("codex", "copilot")}
 """Agents whose copies are found in all their files together, and how: a new file of theirs may
 change what another one says."""
 _COUNTED_BY = hashlib.sha256(repr((_COUNTING, _TALLY, _TOGETHER)).encode()).hexdigest()
