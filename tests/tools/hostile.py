@@ -6,7 +6,7 @@ because noise alone never gets past the first brace.
 
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ RAW_VALUES = (
     *("[" * 300 + "]" * 300, "[" * 3000 + "]" * 3000, '{"a":' * 600 + "1" + "}" * 600),
     *('{"a":1,"a":"b"}', "[1,", "01", "{'a':1}", "/", '"\\x"', '"'),
     *('"text"', '"tool_use"', '"tool_result"', '"image"', '"assistant"', '"user"', '"system"'),
+    *('"gemini"', '"error"', '"cancelled"', '"tool"', '"completed"', '"retry"', '"ses_1"'),
+    *('[{"functionResponse":{"response":{"output":"x"}}}]', '{"text":"x"}', '[{"inlineData":1}]'),
     *('"progress"', '"attachment"', '"queued_command"', '"api_error"', '"agent_progress"'),
     *('"mcp__"', '"mcp__plugin_a_b__c"', '"Skill"', '"Task"', '{"skill":" /x y"}'),
     *('"<command-name>/x</command-name>"', '"<task-notification><status>ok</status>"'),
@@ -59,18 +61,25 @@ def real_lines() -> tuple[bytes, ...]:
 
 
 @functools.cache
+def real_documents() -> tuple[bytes, ...]:
+    """Every fixture that its agent rewrites as a whole."""
+    files = sorted((ROOT / "tests" / "fixtures").rglob("*.json"))
+    return tuple(path.read_bytes() for path in files)
+
+
+@functools.cache
 def field_names() -> tuple[str, ...]:
-    """Every name of a field anywhere in the real lines."""
+    """Every name of a field anywhere in the real lines and documents."""
     found: dict[str, None] = {}
-    for line in real_lines():
+    for line in (*real_lines(), *real_documents()):
         found |= {name: None for _, name in _places(_parsed(line)) if isinstance(name, str)}
     return tuple(found)
 
 
 @st.composite
-def broken_lines(draw: Callable[..., Any]) -> bytes:
-    """A real line with a few values deleted, replaced, moved or inserted."""
-    value = _parsed(draw(st.sampled_from(real_lines())))
+def broken(draw: Callable[..., Any], real: Sequence[bytes]) -> bytes:
+    """A real line or document with a few values deleted, replaced, moved or inserted."""
+    value = _parsed(draw(st.sampled_from(real)))
     raw: list[str] = []
     for _ in range(draw(st.integers(1, _EDITS_MAX))):
         places = list(_places(value))
@@ -88,14 +97,26 @@ def lines() -> st.SearchStrategy[bytes]:
     """Real lines, broken ones and noise, none with a newline in it."""
     noise = st.sampled_from(NOISE) | st.binary(max_size=20).map(lambda b: b.replace(b"\n", b""))
     plain = st.sampled_from(UNDECIDED)
-    return st.sampled_from(real_lines()) | broken_lines() | plain | noise
+    return st.sampled_from(real_lines()) | broken(real_lines()) | plain | noise
+
+
+def documents() -> st.SearchStrategy[bytes]:
+    """Real documents, broken ones and the beginnings of those that are being written."""
+    whole = st.sampled_from(real_documents()) | broken(real_documents())
+    return whole | st.tuples(whole, st.floats(0, 1)).map(lambda d: d[0][: int(len(d[0]) * d[1])])
 
 
 @st.composite
 def files(draw: Callable[..., Any], lines_max: int = 10) -> bytes:
-    """A session file, mostly of lines; perhaps its last line is open and bytes are flipped."""
-    parts = draw(st.lists(st.tuples(lines(), st.sampled_from(JOINTS)), max_size=lines_max))
-    data = b"".join(line + joint for line, joint in parts)
+    """A session file, mostly of lines; perhaps its last line is open and bytes are flipped.
+
+    One in four is a document.
+    """
+    if draw(st.sampled_from([False, False, False, True])):
+        data: bytes = draw(documents())
+    else:
+        parts = draw(st.lists(st.tuples(lines(), st.sampled_from(JOINTS)), max_size=lines_max))
+        data = b"".join(line + joint for line, joint in parts)
     return draw(flipped(data)) if data and draw(st.booleans()) else data
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.errors import SessionwatchError
 from core.keys import SessionKey
 from core.ledger import FileStat, LedgerEntry
 from service.limits import Limits
@@ -26,6 +27,8 @@ class Taken:
     blocks: bytes = b""
     dialect: str = ""
     reasons: Counter[str] = field(default_factory=Counter)
+    refused: str = ""
+    """Why a document was not taken at all, which the engine notes beside its last good version."""
 
     def add(self, step: Step) -> None:
         for table, rows in step.rows.items():
@@ -76,6 +79,9 @@ def grow(
 def _whole(processor: Any, file: Opened, limits: Limits) -> Taken:
     log = logging.getLogger("tests.processor")
     taken = Taken()
-    for step in WholeReading(file, processor, limits, key=KEY, now_us=NOW_US, log=log):
-        taken.add(step)
+    try:
+        for step in WholeReading(file, processor, limits, key=KEY, now_us=NOW_US, log=log):
+            taken.add(step)
+    except SessionwatchError as error:
+        taken.refused = error.reason
     return taken

@@ -74,6 +74,15 @@ def test_the_first_folder_says_whose_file_it_is(path: str, user: str) -> None:
         ("amara/p/one.jsonl.bak", "one.jsonl.bak"),
         ("amara/p/NOTES.md", "NOTES.md"),
         ("amara/p/.jsonl", ""),
+        ("amara/chats/session-1.json", "session-1"),
+        ("amara/chats/session-1.json.gz", "session-1"),
+        ("amara/storage/session/p/ses_1.json", "ses_1"),
+        ("amara/storage/message/ses_1/msg_2.json", "ses_1"),
+        ("ses_1/msg_2.json.zst", "ses_1"),
+        ("amara/storage/part/msg_2/prt_3.json", ""),
+        ("msg_2.json", ""),
+        ("amara/ses_1/msg_2.jsonl", "msg_2"),
+        ("amara/ses_1/other-msg_2.json", "other-msg_2"),
     ],
 )
 def test_a_session_is_named_by_its_path(path: str, session: str) -> None:
