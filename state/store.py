@@ -40,6 +40,7 @@ from state.inserts import Appenders
 from state.ledger import LedgerMirror
 from state.migrations import Migration, released
 from state.refusals import refused_open, refused_write
+from state.usage import sources
 
 WAL_BYTES_MAX = 256 << 20
 SPILL_BYTES_MAX = 4 << 30
@@ -96,6 +97,7 @@ class Store:
             schema.declare(db, processor.name, processor.tables)
             for table, row_type in processor.tables.items():
                 self._columns[table] = {c.name: c.sql_type for c in columns(row_type)}
+        sources.declare(db, self._columns)
         self.ledger = LedgerMirror()
         self._file_ids = ledger.load(db, self.ledger)
         self._tables = schema.data_tables(db)

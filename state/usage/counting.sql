@@ -7,7 +7,7 @@
 
 -- name: messages
 -- Agents whose lines say only together what was used have queries of their own.
-SELECT * FROM usage_messages WHERE agent NOT IN ({agents})
+SELECT * FROM all_messages WHERE agent NOT IN ({agents})
 
 -- name: copies
 -- Every copy, by the id that its copies share. A message without an id is known by the uuid of its

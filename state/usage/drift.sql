@@ -38,8 +38,8 @@ SELECT
     arg_min(
         {'source': e.source, 'path': e.path, 'offset': e."offset"}, (e.source, e.path, e."offset")
     ) AS sample
-FROM usage_events e
-LEFT JOIN usage_records r
+FROM all_events e
+LEFT JOIN all_records r
   ON r.source = e.source AND r.path = e.path AND r."offset" = e."offset"
 WHERE e.kind = 'unknown'
   AND ($since_us::BIGINT IS NULL OR e.at_us >= $since_us::BIGINT)

@@ -13,11 +13,11 @@ GROUP BY ALL
 WITH once AS (
     SELECT DISTINCT ON (coalesce(uuid, concat(source, ':', path, ':', "offset")), seq)
         "user", agent, name
-    FROM usage_events
+    FROM all_events
     WHERE kind = 'api_error'
     ORDER BY source, path, "offset"
 )
 SELECT "user", agent, name, count(*) FROM once GROUP BY ALL
 
 -- name: unknown
-SELECT agent, name, count(*) FROM usage_events WHERE kind = 'unknown' GROUP BY ALL
+SELECT agent, name, count(*) FROM all_events WHERE kind = 'unknown' GROUP BY ALL

@@ -124,7 +124,7 @@ SELECT coalesce(attributed_mcp_server, 'unattributed') AS name,
 -- What kind of subagent wrote a message: as the line says, else as the call that started it did.
 , kinds AS (
     SELECT r.subagent_id AS agent_id, min(c.subagent_type) AS kind
-    FROM usage_tool_results r JOIN usage_tool_calls c USING (tool_use_id)
+    FROM all_tool_results r JOIN all_tool_calls c USING (tool_use_id)
     WHERE r.subagent_id IS NOT NULL AND c.subagent_type IS NOT NULL
     GROUP BY ALL
 ), placed AS (
@@ -144,7 +144,7 @@ SELECT name,
 -- A message belongs to the pull request that its session linked next, else to the last one before.
 , links AS (
     SELECT DISTINCT source, "user", session, at_us AS linked_us, detail AS pr
-    FROM usage_events
+    FROM all_events
     WHERE kind = 'pr_link' AND detail <> '' AND at_us IS NOT NULL
 ), last_links AS (
     SELECT source, "user", session, arg_max(pr, (linked_us, pr)) AS last_pr
@@ -169,7 +169,7 @@ SELECT name,
 -- the API, each counted once however many files repeat its line.
 WITH times AS (
     SELECT DISTINCT source, "user", session, at_us
-    FROM usage_records
+    FROM all_records
     WHERE at_us IS NOT NULL
       AND ($since_us::BIGINT IS NULL OR at_us >= $since_us::BIGINT)
       AND ($until_us::BIGINT IS NULL OR at_us < $until_us::BIGINT)
@@ -186,7 +186,7 @@ WITH times AS (
             {'source': source, 'user': "user", 'session': session},
             (coalesce(at_us, 9223372036854775807), source, path, "offset", seq)
         ) AS place
-    FROM usage_prompts
+    FROM all_prompts
     WHERE ($since_us::BIGINT IS NULL OR at_us >= $since_us::BIGINT)
       AND ($until_us::BIGINT IS NULL OR at_us < $until_us::BIGINT)
       AND ($user::VARCHAR IS NULL OR "user" = $user::VARCHAR)
@@ -224,7 +224,7 @@ WITH calls AS (
                 'path': path, 'offset': "offset", 'seq': seq
             }
         ) AS call
-    FROM usage_tool_calls
+    FROM all_tool_calls
     GROUP BY coalesce(tool_use_id, concat('at:', source, ':', path, ':', "offset", ':', seq))
 ), results AS (
     SELECT
@@ -233,7 +233,7 @@ WITH calls AS (
         bool_or(denied) AS denied,
         max(size_chars) AS size_chars,
         min(at_us) AS answered_us
-    FROM usage_tool_results
+    FROM all_tool_results
     WHERE tool_use_id IS NOT NULL
     GROUP BY tool_use_id
 ), called AS (
@@ -304,7 +304,7 @@ WITH once AS (
             },
             (coalesce(at_us, 9223372036854775807), source, path, "offset", seq)
         ) AS command
-    FROM usage_events
+    FROM all_events
     WHERE kind = 'slash_command'
       AND ($agent::VARCHAR IS NULL OR agent = $agent::VARCHAR)
     GROUP BY coalesce(uuid, concat(source, ':', path, ':', "offset")), seq

@@ -36,3 +36,8 @@ SELECT * FROM document_usage_events
 SELECT * FROM usage_prompts
 UNION ALL BY NAME
 SELECT * FROM document_usage_prompts
+
+-- name: all_quotas
+SELECT * FROM usage_quotas
+UNION ALL BY NAME
+SELECT * FROM document_usage_quotas

@@ -131,7 +131,7 @@ def _caught_up(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
 
 def _take_all(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:
     """A part of the ids at a time, so that memory does not grow with the database."""
-    (rows,) = db.execute("SELECT count(*) FROM usage_messages").fetchall()[0]
+    (rows,) = db.execute("SELECT count(*) FROM all_messages").fetchall()[0]
     parts = rows // PART_ROWS + 1
     for part in range(parts):
         _count(db, f"WHERE hash(id) % {parts} = {part}")

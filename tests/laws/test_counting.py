@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from core.keys import SessionKey
 from core.rows import Collect
 from processors.usage import Usage
+from processors.usage_documents import UsageDocuments
 from state.usage import tally
 from state.usage.tally import Tally
 from tests.tools.examples import fewer
@@ -85,7 +86,7 @@ class Counted:
     """An engine over files in memory, and the tally of its database."""
 
     def __init__(self) -> None:
-        self.world = World([Usage()], storage=DuckStorage())
+        self.world = World([Usage(), UsageDocuments()], storage=DuckStorage())
         self.tally = Tally(self.world.database.cursor)
 
     def do(self, what: str, key: SessionKey, data: bytes) -> None:

@@ -15,8 +15,9 @@ from core.record import Record
 from core.tables import columns
 from processors.dialects import by_name, detect
 from processors.usage import Usage
+from processors.usage_documents import UsageDocuments
 from state.migrations import released
-from state.usage import tally
+from state.usage import sources, tally
 from state.usage.options import ReportOptions
 from state.usage.reports import report
 
@@ -66,10 +67,12 @@ def create(db: duckdb.DuckDBPyConnection) -> None:
     for migration in released():
         if migration.name != "core" and "raw." not in migration.sql:
             db.execute(migration.sql)
-    for table, row_type in USAGE.tables.items():
+    tables = {**USAGE.tables, **UsageDocuments.tables}
+    for table, row_type in tables.items():
         wanted = PLACE | {column.name: column.sql_type for column in columns(row_type)}
         body = ", ".join(f'"{name}" {sql}' for name, sql in wanted.items())
         db.execute(f"CREATE TABLE {table} ({body})")
+    sources.declare(db, tables)
 
 
 def ingest(db: duckdb.DuckDBPyConnection, root: Path, path: Path, source: str = "drop") -> None:
