@@ -1,0 +1,123 @@
+"""Usage that no agent should write: totals stay right, and what is wrong is listed."""
+
+import json
+from typing import Any
+
+import duckdb
+import pytest
+
+from core.lines import Fault
+from state.usage.explain import explain
+from tests.tools.usage_tables import add, create, items, reported
+
+OPUS, HAIKU = "claude-opus-4-6", "claude-haiku-4-5-20251001"
+
+
+@pytest.fixture
+def db():
+    with duckdb.connect() as connection:
+        create(connection)
+        yield connection
+
+
+def line(
+    usage: dict[str, Any], name: str = "m1", model: str = OPUS, at: str | None = None
+) -> bytes:
+    message = {"id": name, "model": model, "role": "assistant", "content": [], "usage": usage}
+    record = {
+        "type": "assistant", "isSidechain": False, "uuid": f"u-{name}-{at}", "sessionId": "s",
+        "requestId": f"r-{name}", "timestamp": at or "2026-05-01T10:00:00.000Z",
+        "message": message | {"stop_reason": "end_turn"},
+    }  # fmt: skip
+    return json.dumps(record).encode() + b"\n"
+
+
+GOOD = line({"input_tokens": 100, "output_tokens": 50}, "good")
+
+
+@pytest.mark.parametrize(
+    ("count", "counted"),
+    [
+        (7, 7),
+        ("7", 7),
+        (7.0, 7),
+        (-7, 0),
+        (7.5, 0),
+        ("many", 0),
+        (None, 0),
+        (10**30, 0),
+        ("9" * 30, 0),
+        (True, 0),
+        ([7], 0),
+    ],
+)
+def test_a_count_that_is_none_counts_nothing_and_costs_no_neighbour(db, count, counted):
+    odd = line({"input_tokens": count, "output_tokens": 1})
+    add(db, "ada/p/s.jsonl", GOOD + odd + GOOD.replace(b"good", b"more"))
+
+    totals = reported(db, "daily")["totals"]
+    assert (totals["inputTokens"], totals["outputTokens"]) == (200 + counted, 101)
+    assert totals["messages"] == 3
+    assert totals["totalCost"] == pytest.approx(2 * 0.00175 + counted * 5e-6 + 25e-6)
+
+
+@pytest.mark.parametrize("count", [-7, 10**30, True, [7]])
+def test_a_count_that_cannot_be_one_is_listed_with_its_place(count):
+    faults = [
+        item
+        for item in items(GOOD + line({"input_tokens": count, "output_tokens": 1}))
+        if isinstance(item, Fault)
+    ]
+
+    assert [(fault.offset, fault.kept) for fault in faults] == [(len(GOOD), True)]
+
+
+def test_clocks_of_1970_and_2099_have_days_of_their_own_and_a_price(db):
+    usage = {"input_tokens": 1000, "output_tokens": 0}
+    for name, at in (("old", "1970-01-01T00:00:00.000Z"), ("far", "2099-12-31T23:59:59.999Z")):
+        add(db, f"ada/p/{name}.jsonl", line(usage, name, at=at))
+    add(db, "ada/p/s.jsonl", GOOD)
+
+    made = reported(db, "daily")
+    assert [row["date"] for row in made["daily"]] == ["1970-01-01", "2026-05-01", "2099-12-31"]
+    assert made["totals"]["totalCost"] == pytest.approx(2 * 0.005 + 0.00175)
+
+
+def test_a_time_before_1970_is_in_its_own_day(db):
+    add(db, "ada/p/s.jsonl", line({"input_tokens": 1}, at="1969-12-31T23:59:00.000Z"))
+
+    assert [row["date"] for row in reported(db, "daily")["daily"]] == ["1969-12-31"]
+
+
+def test_one_request_that_names_two_models_is_one_message_of_the_larger_copy(db):
+    add(
+        db,
+        "ada/p/s.jsonl",
+        line({"input_tokens": 100, "output_tokens": 1}, model=HAIKU)
+        + line({"input_tokens": 100, "output_tokens": 50}, model=OPUS),
+    )
+
+    made = reported(db, "model")
+    assert [(row["model"], row["outputTokens"]) for row in made["models"]] == [(OPUS, 50)]
+    (one,) = explain(db, "model", OPUS)["messages"]
+    assert [copy["why"] for copy in one["otherCopies"]] == ["fewer tokens"]
+
+
+def test_an_unknown_model_is_unpriced_and_named_and_never_silently_free(db):
+    add(db, "ada/p/s.jsonl", GOOD + line({"input_tokens": 5}, "m2", model="totally-unknown-9"))
+
+    totals = reported(db, "daily")["totals"]
+    assert totals["unpricedMessages"] == 1
+    assert totals["unpricedModels"] == ["totally-unknown-9"]
+
+
+def test_a_million_copies_of_one_message_are_one_message(db):
+    add(db, "ada/p/s.jsonl", GOOD)
+    db.execute(
+        'INSERT INTO usage_messages SELECT m.* REPLACE (i * 1000 AS "offset") '
+        "FROM usage_messages m, range(1, 1000000) r(i)"
+    )
+
+    totals = reported(db, "session")["totals"]
+    assert (totals["messages"], totals["inputTokens"], totals["outputTokens"]) == (1, 100, 50)
+    assert db.execute("SELECT copies FROM usage_counted").fetchall() == [(1_000_000,)]
