@@ -12,7 +12,7 @@ SELECT
     s.generation <> l.generation AS replaced
 FROM ledger l
 LEFT JOIN usage_settled s ON s.processor = l.processor AND s.file_id = l.file_id
-WHERE l.processor IN ('usage', 'usage-documents')
+WHERE l.processor IN ('usage', 'usage_documents')
   AND l.generation > 0
   AND (s.generation IS DISTINCT FROM l.generation
        OR s.committed_bytes IS DISTINCT FROM l.committed_bytes)
