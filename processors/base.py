@@ -62,7 +62,11 @@ class Document:
 
 
 class DocumentProcessor(Processor, Protocol):
-    """A pure function of the whole file; `pace_s` as for lines."""
+    """A pure function of the whole file; `pace_s` as for lines.
+
+    What is half written it refuses with `TransientError`, and for good with `PermanentError`: the
+    rows of the last state that was taken stay, and the file is listed in the quarantine.
+    """
 
     pace_s: float
 

@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from core.lines import Line
-from core.record import Record
+from core.record import Event, Record
 from processors import usage_rows as to
 from processors.base import SESSION_FILES
+from processors.dialects import is_known
 
 UsageRow = (
     to.RecordRow
@@ -60,6 +61,10 @@ class Usage:
                 found.append(to.tool_result_row(record, result))
         if record.events:
             found += [to.event_row(record, event) for event in record.events]
+        if not is_known(record.agent, record.type):
+            found.append(
+                to.event_row(record, Event(kind="unknown", name="type", detail=record.type))
+            )
         if record.prompts:
             found += [to.prompt_row(record, prompt) for prompt in record.prompts]
         if record.quotas:

@@ -6,6 +6,7 @@ one of them recognises decides for the whole file, so a longer head never change
 A module of this package that has a `DIALECT` is one; there is no list to edit.
 """
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Mapping
@@ -27,6 +28,9 @@ class Dialect(Shape[Record], Protocol):
 
     def recognises(self, head: Mapping[str, Any]) -> bool:
         """Is this JSON object, from the head of a file, this agent's and nobody else's?"""
+
+    def knows(self, kind: str) -> bool:
+        """Is this a type of lines that was seen before? Others are counted as unknown."""
 
 
 class _Head:
@@ -71,6 +75,13 @@ def detect(head: bytes) -> str:
 def by_name(name: str) -> Dialect:
     """The dialect of that name; the unknown one for "" and for names of retired dialects."""
     return DIALECTS.get(name) or DIALECTS[UNKNOWN]
+
+
+@functools.lru_cache(maxsize=1024)
+def is_known(agent: str, kind: str) -> bool:
+    """Does the agent's dialect know lines of this type? Without a dialect none is unknown."""
+    dialect = DIALECTS.get(agent)
+    return dialect is None or dialect.knows(kind)
 
 
 def _recognised(head: Mapping[str, Any]) -> str:

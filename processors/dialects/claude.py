@@ -83,6 +83,10 @@ class ClaudeCode:
             return False
         return kind not in _JOURNAL_TYPES or isinstance(head.get("key"), str)
 
+    def knows(self, kind: str) -> bool:
+        """Some lines of journals and of hand-made sessions have no type."""
+        return kind in _ENVELOPE_TYPES or kind in _SIDECARS or kind in ("", "launched")
+
     def record(self, raw: RawLine) -> Record:
         """What the line says. Messages, progress and everything else go their own way."""
         if isinstance(raw.message, Message):

@@ -24,6 +24,10 @@ from processors.dialects.codex_tools import call_of, ended, item_of, result_of
 from processors.dialects.codex_usage import info_usage, quotas_of, tokens_usage
 
 _ROLLOUT_TYPES = ("session_meta", "turn_context", "response_item", "event_msg", "compacted")
+_EXEC_TYPES = (
+    "", "thread.started", "turn.started", "turn.completed", "turn.failed", "item.started",
+    "item.updated", "item.completed", "error",
+)  # fmt: skip
 _PLAIN_PROMPTS = (None, "plain")
 _NOT_TYPED = ("<environment_context>", "<user_instructions>")
 _ONCE_PER_TURN = ("task_complete", "turn_complete", "turn_aborted")
@@ -66,6 +70,10 @@ class Codex:
             return isinstance(usage, dict) and "input_tokens" in usage
         item = head.get("item") if kind in ("item.started", "item.completed") else None
         return isinstance(item, dict) and isinstance(item.get("id"), str)
+
+    def knows(self, kind: str) -> bool:
+        """Rollouts and `codex exec --json`."""
+        return kind in _ROLLOUT_TYPES or kind in _EXEC_TYPES
 
     def record(self, raw: RawLine) -> Record:
         """What the line says; a line without a payload is one of `codex exec --json`."""

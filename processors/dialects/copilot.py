@@ -74,6 +74,10 @@ class Copilot:
         family, dot, _ = kind.partition(".")
         return kind in _PLAIN_TYPES or (dot == "." and family in _FAMILIES)
 
+    def knows(self, kind: str) -> bool:
+        """Types are families of types, and those are few."""
+        return kind in _PLAIN_TYPES or kind.partition(".")[0] in _FAMILIES
+
     def record(self, raw: RawLine) -> Record:
         """What the line says."""
         kind = raw.type or ""

@@ -28,6 +28,7 @@ from processors.dialects.gemini_tools import call_of, has_ended, result_of, text
 _UUID_CHARS = 36
 _API_ERROR = "[API Error"
 _CANCELLED = "Request cancelled"
+_TYPES = ("", "$rewindTo", "$set", "error", "gemini", "info", "session", "user", "warning")
 _INSERTED = ("<session_context>",)
 _MEDIA = ("inlineData", "fileData")
 
@@ -58,6 +59,10 @@ class Gemini:
         if isinstance(head.get("$set"), dict) or isinstance(head.get("$rewindTo"), str):
             return True
         return head.get("type") == "gemini" and isinstance(head.get("id"), str)
+
+    def knows(self, kind: str) -> bool:
+        """Messages by who wrote them, and what is said of the session."""
+        return kind in _TYPES
 
     def record(self, raw: RawSession) -> Record:
         """What the line says. A JSON session on a single line is one record of all its messages."""

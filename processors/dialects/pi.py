@@ -37,6 +37,10 @@ from processors.dialects.pi_raw import Block, Cost, Message, RawLine, Tokens, To
 _ROLES = ("assistant", "bashExecution", "custom", "hookMessage", "toolResult", "user")
 _SUBAGENT_TOOLS = ("subagent", "task")
 _SHELLS = {"bashExecution": "bash", "pythonExecution": "python"}
+_TYPES = (
+    "branch_summary", "compaction", "custom", "custom_message", "label", "message", "model_change",
+    "session", "session_info", "thinking_level_change", "title",
+)  # fmt: skip
 _STATUS = re.compile(r"\s*(\d{3})\b")
 
 
@@ -59,6 +63,10 @@ class Pi:
         if kind == "message":
             return isinstance(message, dict) and message.get("role") in _ROLES
         return isinstance(head.get("recordType"), str) and isinstance(head.get("runId"), str)
+
+    def knows(self, kind: str) -> bool:
+        """Entries of a session; records of a subagent's run are named by themselves."""
+        return kind in _TYPES or kind.startswith("pi-subagents")
 
     def record(self, raw: RawLine) -> Record:
         """What the line says. Messages go their own way."""

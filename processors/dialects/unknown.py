@@ -33,6 +33,10 @@ class Unknown:
         """Never decisive: `processors.dialects.detect` falls back to it by name."""
         return False
 
+    def knows(self, kind: str) -> bool:
+        """Everything: whose file it is, is what is unknown."""
+        return True
+
     def record(self, raw: AnyLine) -> Record:
         """Type and time, as far as they are text."""
         return Record(

@@ -191,7 +191,8 @@ WITH times AS (
       AND ($until_us::BIGINT IS NULL OR at_us < $until_us::BIGINT)
       AND ($user::VARCHAR IS NULL OR "user" = $user::VARCHAR)
       AND ($agent::VARCHAR IS NULL OR agent = $agent::VARCHAR)
-    GROUP BY coalesce(uuid, concat(source, ':', path, ':', "offset")), seq
+    -- Without its seq: of one prompt a document and a line have different ones.
+    GROUP BY coalesce(uuid, concat(source, ':', path, ':', "offset", ':', seq))
 ), prompted AS (
     SELECT place.source, place."user", place.session, count(*) AS prompts
     FROM prompts

@@ -29,7 +29,7 @@ from state.store import Store
 from tests.tools import processors as doubles
 from tests.tools.examples import fewer
 from tests.tools.hostile import files
-from tests.tools.reading import Rows, Taken, grow, take
+from tests.tools.reading import Rows, Taken, tried
 from tests.tools.simulation import SOURCE, DuckStorage, World
 
 LOADED = registry.load()
@@ -70,10 +70,11 @@ def test_growing_in_steps_gives_the_rows_of_reading_once(
     """Cut anywhere; where the file rested long enough, an open last line has been taken too."""
     stepped = Taken()
     for share, quiet in sorted(places):
-        stepped = grow(processor, stepped, data[: int(share * len(data))], limits, quiet=quiet)
-    stepped = grow(processor, stepped, data, limits)
+        part = data[: int(share * len(data))]
+        stepped = tried(processor, part, limits, stepped, quiet=quiet)
+    stepped = tried(processor, data, limits, stepped)
 
-    once = take(processor, data)
+    once = tried(processor, data)
     assert stepped.rows == once.rows
     assert stepped.committed_bytes == once.committed_bytes
     assert stepped.blocks == digests(data[: once.committed_bytes])
@@ -85,11 +86,11 @@ def test_the_same_bytes_give_the_same_rows_whatever_was_read_before(
     processor: Any, data: bytes, other: bytes
 ) -> None:
     fresh = copy.deepcopy(processor)
-    first = take(processor, data).rows
-    take(processor, other)
+    first = tried(processor, data).rows
+    tried(processor, other)
 
-    assert take(processor, data).rows == first
-    assert take(fresh, data).rows == first
+    assert tried(processor, data).rows == first
+    assert tried(fresh, data).rows == first
 
 
 @every_processor
@@ -111,7 +112,7 @@ def test_a_line_says_the_same_alone_and_in_any_order(processor: Any, data: bytes
 @given(data=files() | st.binary(max_size=200), limits=limits)
 def test_no_bytes_make_it_raise_or_lose_a_line(processor: Any, data: bytes, limits: Limits) -> None:
     """Only a document may be refused, with an error that says what the engine may do."""
-    taken = take(processor, data, limits)
+    taken = tried(processor, data, limits)
 
     assert taken.reasons["processor_error"] == 0
     assert not taken.refused or processor.kind == "document"
@@ -121,7 +122,7 @@ def test_no_bytes_make_it_raise_or_lose_a_line(processor: Any, data: bytes, limi
 @every_processor
 @given(data=files(), limits=limits)
 def test_rows_are_of_declared_tables_and_types(processor: Any, data: bytes, limits: Limits) -> None:
-    for table, rows in take(processor, data, limits).rows.items():
+    for table, rows in tried(processor, data, limits).rows.items():
         assert table in {*processor.tables, QUARANTINE}
         for row in rows:
             assert fits(row, column_types(processor, table)), (table, row)
@@ -132,7 +133,7 @@ def test_rows_are_of_declared_tables_and_types(processor: Any, data: bytes, limi
 def test_a_row_stands_at_the_offset_of_its_record(
     processor: Any, data: bytes, limits: Limits
 ) -> None:
-    taken = take(processor, data, limits)
+    taken = tried(processor, data, limits)
 
     offsets = record_offsets(data) if processor.kind == "line" else {0}
     made = [(row[0], row[1]) for table in processor.tables for row in taken.rows.get(table, ())]
@@ -153,7 +154,7 @@ def test_the_database_takes_every_row_and_gives_it_back(
 ) -> None:
     """As tuples and as the backfill's Arrow, several files in one transaction."""
     store = store_of(processor)
-    taken = [take(processor, data).rows for data in contents]
+    taken = [tried(processor, data).rows for data in contents]
     tables = processor.tables
     tuples = [commit(store, processor, rows) for rows in taken]
     arrows = [commit(store, processor, to_arrow(rows, tables)) for rows in taken]
@@ -186,10 +187,10 @@ def test_the_engine_makes_of_a_growing_file_what_it_makes_of_a_finished_one(
     world.files.write(key, data)
     world.settle()
 
-    grown, once = live_rows(world, processor, key), take(processor, data)
+    grown, once = live_rows(world, processor, key), tried(processor, data)
     entry = world.database.ledger.get(processor.name, key)
     if once.refused:
-        assert grown in ({}, *(ordered(take(processor, state).rows) for state in states))
+        assert grown in ({}, *(ordered(tried(processor, state).rows) for state in states))
     else:
         assert grown == ordered(once.rows)
     world.settle()
@@ -216,7 +217,7 @@ def test_readers_see_all_the_old_rows_or_all_the_new_ones(
     world.seen.clear()
     world.settle()
 
-    new, taken = world.look(), take(processor, other)
+    new, taken = world.look(), tried(processor, other)
     assert new == old if taken.refused else len(new) == sum(map(len, taken.rows.values()))
     assert world.seen
     assert [rows for rows in world.seen if rows not in (old, new)] == []

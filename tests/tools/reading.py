@@ -76,12 +76,24 @@ def grow(
     return before
 
 
+def tried(
+    processor: Any,
+    data: bytes,
+    limits: Limits | None = None,
+    before: Taken | None = None,
+    *,
+    quiet: bool = True,
+) -> Taken:
+    """The same of a file that may be refused: then nothing is taken but the reason."""
+    try:
+        return grow(processor, before or Taken(), data, limits or Limits(), quiet=quiet)
+    except SessionwatchError as error:
+        return Taken(refused=error.reason)
+
+
 def _whole(processor: Any, file: Opened, limits: Limits) -> Taken:
     log = logging.getLogger("tests.processor")
     taken = Taken()
-    try:
-        for step in WholeReading(file, processor, limits, key=KEY, now_us=NOW_US, log=log):
-            taken.add(step)
-    except SessionwatchError as error:
-        taken.refused = error.reason
+    for step in WholeReading(file, processor, limits, key=KEY, now_us=NOW_US, log=log):
+        taken.add(step)
     return taken
