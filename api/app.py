@@ -108,6 +108,7 @@ class _Handlers:
             Route("/api/v1/sweep", self.sweep, methods=["POST"]),
             Route("/api/v1/sql", self.sql, methods=["POST"]),
             Route("/api/v1/digests", self.digests),
+            Route("/api/v1/wrong-messages", self.wrong_messages),
         ]
 
     def refusing(self) -> list[Route]:
@@ -162,6 +163,10 @@ class _Handlers:
         given = parameters(request, _OPTIONS)
         options, key = report_options(given), given.get("explain")
         return Answer(self._queries.usage(request.path_params["report"], options, key))
+
+    def wrong_messages(self, request: Request) -> Response:
+        parameters(request, ())
+        return Answer({"ids": self._queries.wrong_messages()})
 
     def digests(self, request: Request) -> Response:
         parameters(request, ())

@@ -45,6 +45,9 @@ class Answers(Protocol):
 
     def digests(self) -> "Digests": ...
 
+    def wrong_messages(self) -> list[str]:
+        """Ids of messages whose tally is not what the rows say."""
+
 
 @contextmanager
 def answers(settings: Settings) -> Iterator[Answers]:
@@ -140,6 +143,9 @@ class Remote:
             if after is None:
                 return
 
+    def wrong_messages(self) -> list[str]:
+        return list(self._client.get("/api/v1/wrong-messages")["ids"])
+
     def digests(self) -> "Digests":
         return _digests(self._client.get("/api/v1/digests"))
 
@@ -197,6 +203,9 @@ class Local:
         from service import doctor
 
         return doctor.shallow(self._store, self._registry)
+
+    def wrong_messages(self) -> list[str]:
+        return self._queries.wrong_messages()
 
     def digests(self) -> "Digests":
         return _digests(self._queries.digests())

@@ -125,7 +125,8 @@ def doctor(
     """Say what is amiss; exit 1 if anything is.
 
     With --deep the folders are ingested into an empty database beside, and each table is compared
-    file by file. Bytes that nobody ingested yet count as a difference: run ingest first.
+    file by file; the tally is held against a count of all rows. Bytes that nobody ingested yet are
+    a difference: run ingest first.
 
     How agents changed the way they write is noted on stderr; it is nothing amiss here.
 
@@ -142,6 +143,8 @@ def doctor(
     with answers(settings) as asked:
         found = asked.complaints()
         have = asked.digests() if deep else {}
+        if deep:
+            found += [f"tally: {one} is counted otherwise" for one in asked.wrong_messages()]
         changes = _changes(asked)
     if deep:
         from processors import registry

@@ -155,6 +155,14 @@ class Queries:
                 for table in schema.data_tables(cursor)
             }
 
+    def wrong_messages(self) -> list[str]:
+        """Ids of messages whose tally is not what the rows say: none, or the tally is broken."""
+        try:
+            self.tally.catch_up()
+            return self.tally.prove()
+        except duckdb.CatalogException:  # Usage was never processed here.
+            return []
+
     def interrupt(self) -> None:
         """End running statements: the service is stopping."""
         self._sandbox.interrupt()

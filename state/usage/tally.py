@@ -63,6 +63,20 @@ class Tally:
                     hint="raise memory_limit if this is about memory; no rows are lost by it",
                 ) from error  # fmt: skip
 
+    def prove(self) -> list[str]:
+        """Count all rows anew and compare: ids of messages that are counted otherwise.
+
+        Nothing is kept; for `catch_up` has to be called before. Raises as it does.
+        """
+        with self._lock, self._transaction() as db:
+            _find(db, _TOGETHER)
+            wrong: list[str] = []
+            for which in _parts(db):
+                _count(db, which)
+                query = _TALLY["differences"].format(which=which)
+                wrong += [str(one) for (one,) in db.execute(query).fetchall()]
+            return wrong
+
     def interrupt(self) -> None:
         """End what runs and refuse what comes: the service is stopping."""
         self._stopping = True
@@ -130,13 +144,18 @@ def _caught_up(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
 
 
 def _take_all(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:
-    """A part of the ids at a time, so that memory does not grow with the database."""
+    for which in _parts(db):
+        _count(db, which)
+        _insert(db, own)
+    db.execute(_TALLY["all_quarters"].format(sums=_TALLY["sums"]))
+
+
+def _parts(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Conditions on `id`, a part of the messages each: memory does not grow with the database."""
     (rows,) = db.execute("SELECT count(*) FROM all_messages").fetchall()[0]
     parts = rows // PART_ROWS + 1
     for part in range(parts):
-        _count(db, f"WHERE hash(id) % {parts} = {part}")
-        _insert(db, own)
-    db.execute(_TALLY["all_quarters"].format(sums=_TALLY["sums"]))
+        yield f"WHERE hash(id) % {parts} = {part}"
 
 
 def _find(db: duckdb.DuckDBPyConnection, agents: Collection[str]) -> None:

@@ -55,6 +55,22 @@ INSERT INTO usage_counted BY NAME
 WITH messages AS (SELECT * FROM fresh) {priced}
 SELECT * FROM priced
 
+-- name: differences
+-- Messages whose tally is not what their copies say now.
+SELECT id FROM (
+    SELECT id, request, at_us, source, path, "offset", seq, winner_file_id, winner_offset, copies,
+           final, input_tokens, output_tokens, cache_write_tokens, cache_read_tokens
+    FROM fresh
+    EXCEPT ALL
+    SELECT id, request, at_us, source, path, "offset", seq, winner_file_id, winner_offset, copies,
+           final, input_tokens, output_tokens, cache_write_tokens, cache_read_tokens
+    FROM usage_counted {which}
+)
+UNION
+(SELECT id FROM usage_counted {which} EXCEPT SELECT id FROM fresh)
+ORDER BY id
+LIMIT 1000
+
 -- name: all_quarters
 INSERT INTO usage_quarters {sums} FROM usage_counted GROUP BY ALL
 

@@ -146,6 +146,7 @@ def test_counting_in_steps_gives_what_counting_everything_gives(found: list[Any]
         counted.do(what, key, data)
     counted.tally.catch_up()
 
+    assert counted.tally.prove() == []
     stepped = counted.tables()
     assert stepped == counted.rebuilt()
 
@@ -199,3 +200,16 @@ def test_a_message_of_a_rewritten_file_falls_back_to_the_copy_that_is_left() -> 
         'SELECT id, "user", output_tokens, final, copies FROM usage_counted ORDER BY id'
     )
     assert after.fetchall() == [("m1", "bob", 5, False, 1), ("m2", "ada", 1, False, 1)]
+
+
+def test_a_tally_that_somebody_changed_is_found_out() -> None:
+    counted = Counted()
+    for key, name in zip(KEYS, ("m1", "m2", "m3", "m4"), strict=True):
+        counted.do("append", key, line(name, "r1", 5, 0, "claude-opus-4-6", 0))
+    counted.tally.catch_up()
+    db = counted.world.database.cursor()
+    db.execute("UPDATE usage_counted SET output_tokens = 6 WHERE id = 'm1'")
+    db.execute("DELETE FROM usage_counted WHERE id = 'm2'")
+    db.execute("INSERT INTO usage_counted SELECT * REPLACE ('m5' AS id) FROM usage_counted LIMIT 1")
+
+    assert counted.tally.prove() == ["m1", "m2", "m5"]
