@@ -31,7 +31,9 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     Token classes are as the agent reports them and do not overlap, except `reasoning_tokens`,
     which `output_tokens` contains. `cache_write_tokens` is the reported total; its two tiers
     are None where the agent does not tell them apart. `origin` "progress" is a copy that the
-    caller of a subagent logged for it.
+    caller of a subagent logged for it. `ccusage` says which reports of that program count this
+    copy, which depends on the line's bytes: "" none, "all", "daily" its daily one alone, and
+    "daily_sidechain" that one as a sidechain's.
     """
 
     origin: UsageOrigin = "assistant"
@@ -60,6 +62,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     attributed_mcp_server: str | None = None
     attributed_mcp_tool: str | None = None
     attributed_agent: str | None = None
+    ccusage: str = ""
 
 
 class ToolCall(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -22,7 +22,7 @@ class Usage:
     """Flattens records into the six `usage_…` tables."""
 
     name = "usage"
-    version = 1
+    version = 2
     kind: Literal["line"] = "line"
     pace_s = 0.1
     match = SESSION_FILES

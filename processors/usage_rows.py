@@ -66,6 +66,7 @@ class MessageRow(NamedTuple):
     attributed_mcp_server: str | None
     attributed_mcp_tool: str | None
     attributed_agent: str | None
+    ccusage: str
 
 
 class ToolCallRow(NamedTuple):
@@ -182,6 +183,7 @@ def message_row(record: Record, usage: Usage) -> MessageRow:
             usage.attributed_mcp_server,
             usage.attributed_mcp_tool,
             usage.attributed_agent,
+            usage.ccusage,
         ),
     )
 

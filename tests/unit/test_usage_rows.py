@@ -25,7 +25,7 @@ def rows(quirk: str, row_type: type) -> list:
 
 
 def test_the_processor_says_what_it_is():
-    assert (Usage.name, Usage.version, Usage.kind, Usage.pace_s) == ("usage", 1, "line", 0.1)
+    assert (Usage.name, Usage.version, Usage.kind, Usage.pace_s) == ("usage", 2, "line", 0.1)
     assert "*.jsonl" in Usage.match
 
 
@@ -34,7 +34,7 @@ def test_every_row_type_is_a_table():
 
     assert sizes == {
         "usage_records": 13,
-        "usage_messages": 34,
+        "usage_messages": 35,
         "usage_tool_calls": 15,
         "usage_tool_results": 6,
         "usage_events": 7,
