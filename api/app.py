@@ -6,6 +6,7 @@ in the application behind the private Unix socket, where the file's mode says wh
 
 import os
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -35,6 +36,7 @@ from api.guard import HostGuard
 from core.errors import ConfigurationError, SessionwatchError
 from metrics.instruments import Instruments
 from state.queries import Queries, report_options
+from state.usage.ccusage import require_counting
 from state.usage.reports import REPORTS
 
 BODY_BYTES_MAX = 1 << 20
@@ -52,7 +54,7 @@ _PAGE_HEADERS = {
     "Cache-Control": "no-store",
 }
 _LEDGER = "/api/v1/ledger/"
-_OPTIONS = ("timezone", "since", "until", "user")
+_OPTIONS = ("timezone", "since", "until", "user", "as", "instances")
 
 
 def application(
@@ -159,6 +161,10 @@ class _Handlers:
 
     def usage(self, request: Request) -> Response:
         given = parameters(request, _OPTIONS)
+        if counting := given.get("as"):
+            name, now = request.path_params["report"], datetime.now(UTC)
+            return Answer(self._queries.ccusage(counting, name, given, now))
+        require_counting(given)
         options = report_options(given)
         return Answer(self._queries.usage(request.path_params["report"], options))
 

@@ -7,6 +7,7 @@ the command opens it, answers and closes it. Both ways give the same values.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from core.errors import ConfigurationError
@@ -175,7 +176,11 @@ class Local:
 
     def usage(self, report: str, options: Mapping[str, str | None]) -> dict[str, Any]:
         from state.queries import report_options
+        from state.usage.ccusage import require_counting
 
+        if counting := options.get("as"):
+            return self._queries.ccusage(counting, report, options, datetime.now(UTC))
+        require_counting(options)
         return self._queries.usage(report, report_options(options))
 
     def sql(self, query: str) -> dict[str, Any]:

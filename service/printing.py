@@ -64,7 +64,7 @@ def as_table(
 
 def report_rows(report: Mapping[str, Any]) -> tuple[list[str], list[list[Any]], list[Any]]:
     """Columns, rows and totals of a usage report; nested parts are for JSON only."""
-    top = next(iter(report))
+    top = next(name for name, value in report.items() if isinstance(value, list))
     entries = report[top]
     totals = report.get("totals", {})
     nested = {"modelBreakdowns"}
@@ -74,6 +74,15 @@ def report_rows(report: Mapping[str, Any]) -> tuple[list[str], list[list[Any]], 
     if last and entries:
         last[0] = "total"
     return columns, rows, last
+
+
+def listed(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report of ccusage as one list, whose columns are names first and then numbers."""
+    top = next(name for name in report if name != "totals")
+    parts = report[top].values() if isinstance(report[top], dict) else [report[top]]
+    rows = [dict(sorted(row.items(), key=_is_number)) for part in parts for row in part]
+    totals = report.get("totals", {})
+    return {top: rows, "totals": totals}
 
 
 def line(text: str) -> None:
@@ -113,6 +122,10 @@ def _cell(value: Any, *, grouped: bool) -> str:
             return f"{value:,.4f}"
         case _:
             return _printable(_flat(value))
+
+
+def _is_number(item: tuple[str, Any]) -> bool:
+    return not isinstance(item[1], str)
 
 
 def _flat(value: Any) -> Any:

@@ -19,7 +19,7 @@ from core.ledger import LedgerEntry
 from state import digest, schema, sql
 from state.sandbox import Sandbox, storable
 from state.store import Store
-from state.usage import reports
+from state.usage import ccusage, reports
 
 _QUERIES = sql.load("queries.sql")
 _START = ("", "", "", -1, "", "")
@@ -112,6 +112,19 @@ class Queries:
         try:
             with self._cursor() as cursor:
                 return reports.report(cursor, report, options)
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise ConfigurationError(
+                "the database lacks what this version of the report needs", reason="no_such_table",
+                hint="let this version's serve or ingest open it once",
+            ) from error  # fmt: skip
+
+    def ccusage(
+        self, counting: str, report: str, given: Mapping[str, str | None], now: datetime
+    ) -> dict[str, Any]:
+        """A report of `state.usage.ccusage`, asked for in the texts of a query string."""
+        try:
+            with self._cursor() as cursor:
+                return ccusage.report(cursor, counting, report, ccusage.options_of(given), now)
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise ConfigurationError(
                 "the database lacks what this version of the report needs", reason="no_such_table",

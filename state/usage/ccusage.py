@@ -15,7 +15,7 @@ from typing import Any
 
 from core.errors import ConfigurationError
 from state.usage import ccusage_blocks, ccusage_messages, days
-from state.usage.reports import Cursor, Row
+from state.usage.ccusage_messages import Cursor, Row
 
 Report = dict[str, Any]
 Entry = dict[str, Any]
@@ -37,6 +37,30 @@ class Options:
     until: date | str | None = None
     user: str | None = None
     instances: bool = False
+
+
+def options_of(given: Mapping[str, str | None]) -> Options:
+    """Options from the texts of a query string or a command line; empty is not given."""
+    user = given.get("user")
+    instances = given.get("instances") or "false"
+    _check(instances, ("true", "false"), "bad_parameter", "value of instances")
+    return Options(
+        timezone=given.get("timezone") or "UTC",
+        since=given.get("since") or None,
+        until=given.get("until") or None,
+        # The database takes UTF-8 only; what is none of it matches nothing.
+        user=user.encode("utf-8", "replace").decode() if user else None,
+        instances=instances == "true",
+    )
+
+
+def require_counting(given: Mapping[str, str | None]) -> None:
+    """For reports of our own, which have no instances. Raises `ConfigurationError`."""
+    if given.get("instances"):
+        raise ConfigurationError(
+            "instances belong to a report of ccusage", reason="bad_parameter",
+            hint=f"say which counting: --as {DAILY}",
+        )  # fmt: skip
 
 
 def report(cursor: Cursor, counting: str, name: str, options: Options, now: datetime) -> Report:

@@ -12,7 +12,7 @@ FROM usage_messages
 WHERE ccusage <> '' AND model IS NOT NULL AND path LIKE '%.jsonl'
 
 -- name: seen
--- Every copy that the counting looks at, with its place in ccusage's reading order, its session and
+-- Every copy that the counting looks at (in files that ccusage would find), with its place in ccusage's reading order, its session and
 -- project as ccusage takes them from the path, and its cost: that of the agent, if it told one, else
 -- the price of each class, added up in ccusage's order, as floats.
 WITH prices AS (
@@ -33,7 +33,7 @@ WITH prices AS (
 ), paths AS (
     SELECT DISTINCT source, path, string_split(path, '/') AS parts
     FROM usage_messages
-    WHERE ccusage <> '' AND path LIKE '%.jsonl'
+    WHERE ccusage <> '' AND path LIKE '%.jsonl' AND NOT source_gone
       AND ($user::VARCHAR IS NULL OR split_part(path, '/', 1) = $user::VARCHAR)
 ), files AS (
     SELECT

@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from state.usage.ccusage_messages import Row
 from state.usage.days import iso_ms
-from state.usage.reports import Row
 
 Block = dict[str, Any]
 

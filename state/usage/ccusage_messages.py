@@ -7,14 +7,27 @@ for the few messages that have copies of a sidechain under several keys.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from state.sql import load
 from state.usage.ccusage_prices import Price, price
-from state.usage.reports import Cursor, Row
+
+Row = tuple[Any, ...]
 
 _QUERIES = load("usage/ccusage.sql")
 _WRITE_1H = 2.0  # times the input price, whatever the price list says
+
+
+class Result(Protocol):
+    """What `execute` gives back."""
+
+    def fetchall(self) -> Sequence[Row]: ...
+
+
+class Cursor(Protocol):
+    """A DuckDB cursor of the caller's own that is in no transaction."""
+
+    def execute(self, query: str, parameters: object = None) -> Result: ...
 
 
 class Copy(NamedTuple):
