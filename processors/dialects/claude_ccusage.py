@@ -112,4 +112,8 @@ def _of_iteration(found: re.Match[bytes]) -> bool:
     if not line.endswith(_MODEL_ENDS, 0, end):
         return False
     start = line.rfind(_ITERATIONS, 0, end)
-    return start >= 0 and line.find(b"]", start, end) < 0 and line.rfind(_USAGE, 0, start) >= 0
+    usage = line.rfind(_USAGE, 0, start)
+    if start < 0 or usage < 0 or line.find(b"]", start, end) >= 0:
+        return False
+    between = line[usage + len(_USAGE) : start]
+    return between.count(b"{") == between.count(b"}")

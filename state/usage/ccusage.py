@@ -91,7 +91,10 @@ class _Asked:
         self._cursor, self._parameters = cursor, parameters
 
     def groups(self, by: str) -> Sequence[Row]:
-        return ccusage_messages.grouped(self._cursor, self._parameters, by, self.zone.key)
+        asked = {
+            "by": by, "timezone": self.zone.key, "since": self.since, "until": self.until,
+        }  # fmt: skip
+        return ccusage_messages.grouped(self._cursor, self._parameters, asked)
 
     def timed(self) -> Sequence[Row]:
         return ccusage_messages.timed(self._cursor, self._parameters)
@@ -121,13 +124,9 @@ def _monthly(asked: _Asked) -> Report:
 
 
 def _session(asked: _Asked) -> Report:
-    entries = [entry for entry in map(_session_entry, _split(asked.groups("session")))
-               if entry["totalTokens"] and asked.within(
-                   days.day_of(entry["lastActivity"], asked.zone))]  # fmt: skip
+    entries = [_session_entry(rows) for rows in _split(asked.groups("session"))]
+    entries = [entry for entry in entries if entry["totalTokens"]]
     entries.sort(key=lambda entry: -entry["totalCost"])
-    for entry in entries:
-        for name in ("firstActivity", "lastActivity"):
-            entry[name] = days.iso_ms(entry[name])
     return _listed("sessions", entries)
 
 
@@ -184,17 +183,15 @@ def _days(asked: _Asked, by: str) -> list[Entry]:
     entries = []
     for rows in _split(asked.groups(by)):
         day, project = rows[0][:2]
-        if asked.within(day):
-            part = {"project": project} if by == "instance" else {}
-            entries.append(_entry({"date": day, **part}, rows))
+        part = {"project": project} if by == "instance" else {}
+        entries.append(_entry({"date": day, **part}, rows))
     return sorted(entries, key=lambda entry: (entry["date"], entry.get("project", "")))
 
 
 def _session_entry(rows: Sequence[Row]) -> Entry:
-    """`firstActivity` and `lastActivity` are milliseconds still."""
     path, session = rows[0][:2]
     whole = next(row for row in rows if row[2])
-    times = {"firstActivity": whole[10], "lastActivity": whole[11]}
+    times = {"firstActivity": days.iso_ms(whole[10]), "lastActivity": days.iso_ms(whole[11])}
     return _entry({"projectPath": path, "sessionId": session, **times}, rows)
 
 

@@ -212,6 +212,8 @@ ORDER BY message_id, place
         END AS key,
         CASE $by WHEN 'session' THEN session WHEN 'instance' THEN project ELSE '' END AS part
     FROM counted JOIN days ON days.quarter = counted.at_ms // 900000
+    WHERE ($since::VARCHAR IS NULL OR day >= $since::VARCHAR)
+      AND ($until::VARCHAR IS NULL OR day <= $until::VARCHAR)
 )
 SELECT
     key, part,

@@ -51,9 +51,12 @@ class Kept(NamedTuple):
     place: int
 
 
-def grouped(cursor: Cursor, parameters: Mapping[str, Any], by: str, timezone: str) -> Sequence[Row]:
-    """Sums by key and model; `by`: day, instance (day and project), session, model or user."""
-    return _counted(cursor, parameters, "grouped", {"by": by, "timezone": timezone})
+def grouped(
+    cursor: Cursor, parameters: Mapping[str, Any], asked: Mapping[str, str | None]
+) -> Sequence[Row]:
+    """Sums by key and model. Asked for are `by` (day, instance, which is day and project, session,
+    model or user), the `timezone` that cuts days, and the days `since` and `until`, included."""
+    return _counted(cursor, parameters, "grouped", asked)
 
 
 def timed(cursor: Cursor, parameters: Mapping[str, Any]) -> Sequence[Row]:
