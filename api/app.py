@@ -6,6 +6,7 @@ in the application behind the private Unix socket, where the file's mode says wh
 
 import os
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -35,6 +36,7 @@ from api.guard import HostGuard
 from core.errors import ConfigurationError, SessionwatchError
 from metrics.instruments import Instruments
 from state.queries import Queries
+from state.usage.ccusage import require_counting
 from state.usage.options import report_options
 from state.usage.reports import REPORTS
 
@@ -53,7 +55,7 @@ _PAGE_HEADERS = {
     "Cache-Control": "no-store",
 }
 _LEDGER = "/api/v1/ledger/"
-_OPTIONS = ("timezone", "since", "until", "user", "agent", "explain")
+_OPTIONS = ("timezone", "since", "until", "user", "agent", "explain", "as", "instances")
 
 
 def application(
@@ -161,8 +163,11 @@ class _Handlers:
 
     def usage(self, request: Request) -> Response:
         given = parameters(request, _OPTIONS)
-        options, key = report_options(given), given.get("explain")
-        return Answer(self._queries.usage(request.path_params["report"], options, key))
+        name, now = request.path_params["report"], datetime.now(UTC)
+        if counting := given.get("as"):
+            return Answer(self._queries.ccusage(counting, name, given, now))
+        require_counting(given)
+        return Answer(self._queries.usage(name, report_options(given, now), given.get("explain")))
 
     def wrong_messages(self, request: Request) -> Response:
         parameters(request, ())

@@ -130,11 +130,14 @@ def whole_records(data: bytes) -> int:
 
 
 def _read_pieces(line: bytes, offset: int, shape: Shape[R]) -> Iterator[Line[R] | Fault]:
+    before = 0
     for start, end, reason in _pieces(line):
         if reason:
             yield Fault(offset + start, end - start, reason, "", kept=False)
         else:
-            yield from _read_object(line[start:end], offset + start, shape)
+            marked = codecs.BOM_UTF8 in line[before:start]
+            yield from _read_object(line[start:end], offset + start, shape, marked=marked)
+        before = end
 
 
 def _pieces(line: bytes) -> Iterator[tuple[int, int, str]]:
@@ -165,12 +168,19 @@ def _scan(text: str, at: int) -> tuple[int, str]:
         return len(text), "invalid_json"
 
 
-def _read_object(piece: bytes, offset: int, shape: Shape[R]) -> Iterator[Line[R] | Fault]:
-    """One object of the slow path: as it is if possible, else repaired and listed."""
+def _read_object(
+    piece: bytes, offset: int, shape: Shape[R], *, marked: bool
+) -> Iterator[Line[R] | Fault]:
+    """One object of the slow path: as it is if possible, else repaired and listed.
+
+    `marked`: behind a byte order mark, which many programs cannot read. What a shape's own
+    `decode` concludes from bytes does not hold there, so the plain type decodes it.
+    """
     found: list[str] = [] if _is_utf8(piece) else ["invalid_utf8"]
     try:
         if not found:
-            yield Line(offset, shape.record(shape.decode(piece)))
+            strict = msgspec.json.decode(piece, type=shape.raw) if marked else shape.decode(piece)
+            yield Line(offset, shape.record(strict))
             return
     except _REFUSED:
         pass

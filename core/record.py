@@ -37,6 +37,10 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     `snapshot` is the session's running totals behind the message, as text, from agents that give
     messages no id: copies of a message repeat it. `snapshot_only` lines say nothing else; their
     tokens are 0 here and the difference to the snapshot before by SQL.
+
+    `ccusage` says which reports of that program count this
+    copy, which depends on the line's bytes: "" none, "all", "daily" its daily one alone, and
+    "daily_sidechain" that one as a sidechain's.
     """
 
     origin: UsageOrigin = "assistant"
@@ -67,6 +71,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     attributed_agent: str | None = None
     snapshot: str | None = None
     snapshot_only: bool = False
+    ccusage: str = ""
 
 
 class ToolCall(msgspec.Struct, frozen=True, gc=False, kw_only=True):

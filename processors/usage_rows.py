@@ -69,6 +69,7 @@ class MessageRow(NamedTuple):
     uuid: str | None
     snapshot: str | None
     snapshot_only: bool
+    ccusage: str
 
 
 class ToolCallRow(NamedTuple):
@@ -201,6 +202,7 @@ def message_row(record: Record, usage: Usage) -> MessageRow:
             record.uuid,
             usage.snapshot,
             usage.snapshot_only,
+            usage.ccusage,
         ),
     )
 

@@ -7,6 +7,7 @@ the command opens it, answers and closes it. Both ways give the same values.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from core.errors import ConfigurationError
@@ -182,9 +183,14 @@ class Local:
         return self._queries.quarantine_page(limit, after, processor)
 
     def usage(self, report: str, options: Mapping[str, str | None]) -> dict[str, Any]:
+        from state.usage.ccusage import require_counting
         from state.usage.options import report_options
 
-        return self._queries.usage(report, report_options(options), options.get("explain"))
+        now = datetime.now(UTC)
+        if counting := options.get("as"):
+            return self._queries.ccusage(counting, report, options, now)
+        require_counting(options)
+        return self._queries.usage(report, report_options(options, now), options.get("explain"))
 
     def sql(self, query: str) -> dict[str, Any]:
         return self._queries.sql(query)

@@ -1,11 +1,13 @@
 """Commands that ask what is in the database: status, processors, quarantine, usage, sql."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from core.errors import ConfigurationError
+from service.cli_conformance import conform, require_file
 from service.cli_options import Config, Db, Json, settings_of
 
 
@@ -86,6 +88,9 @@ def quarantine(
 
 def usage(
     report: Annotated[str, typer.Argument(help="daily, session, model, …: see below.")],
+    expected: Annotated[
+        Path | None, typer.Argument(help="For conformance: what ccusage printed.")
+    ] = None,
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     timezone: Annotated[
@@ -99,6 +104,13 @@ def usage(
         str | None,
         typer.Option(metavar="KEY", help="What this row is made of, or total."),
     ] = None,
+    counting: Annotated[
+        str | None,
+        typer.Option("--as", metavar="COUNTING", help="As ccusage-daily or ccusage-session."),
+    ] = None,
+    instances: Annotated[
+        bool, typer.Option("--instances", help="With --as: daily by project.")
+    ] = False,
     db: Db = None,
     config: Config = None,
 ) -> None:
@@ -107,28 +119,40 @@ def usage(
     REPORT is daily, weekly, monthly, session, project, user, agent, model, skill, plugin, subagent,
     mcp, pr, version, tool or command.
 
+    With --as, what ccusage 20.0.24 would print of the same Claude Code sessions, for which it
+    counts in two ways; conformance says where we differ from what it did print.
+
     \b
     sessionwatch usage daily
     sessionwatch usage session --since 2026-05-01 --user amara
     sessionwatch usage daily --json -z Europe/Berlin | jq .totals
     sessionwatch usage tool --csv > tools.csv
     sessionwatch usage daily --explain 2026-05-01
+    sessionwatch usage weekly --as ccusage-session --json
+    sessionwatch usage conformance ccusage-daily.json
     """
     if json and csv:
         raise ConfigurationError("--json and --csv exclude each other")
+    require_file(report, expected)
     settings = settings_of(db, config)
     from service import printing
     from service.answers import answers
 
     options = {
         "timezone": timezone, "since": since, "until": until, "user": user, "agent": agent,
-        "explain": explain,
+        "explain": explain, "as": counting,
+        "instances": "true" if instances else None,
     }  # fmt: skip
     with answers(settings) as asked:
+        if expected is not None:
+            conform(asked, expected, options, json=json)
+            return
         found = asked.usage(report, options)
     if json:
         printing.as_json(found)
         return
+    if counting:
+        found = printing.listed(found)
     columns, rows, totals = printing.report_rows(found)
     if csv:
         printing.as_csv(columns, rows)

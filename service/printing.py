@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
-_NESTED = frozenset({"modelBreakdowns", "price", "counted", "first", "otherCopies"})
+_NESTED = frozenset(
+    {
+        "modelBreakdowns",
+        "price",
+        "counted",
+        "first",
+        "otherCopies",
+        "tokenCounts",
+        "burnRate",
+        "projection",
+    }
+)
 _SHORT = {
     "inputTokens": "input",
     "outputTokens": "output",
@@ -103,6 +114,15 @@ def telling(
     )
 
 
+def listed(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report of ccusage as one list, whose columns are names first and then numbers."""
+    top = next(name for name in report if name != "totals")
+    parts = report[top].values() if isinstance(report[top], dict) else [report[top]]
+    rows = [dict(sorted(row.items(), key=_is_number)) for part in parts for row in part]
+    totals = report.get("totals", {})
+    return {top: rows, "totals": totals}
+
+
 def line(text: str) -> None:
     """One line of a result, whatever is in it."""
     _write(_printable(text) + "\n")
@@ -140,6 +160,10 @@ def _cell(value: Any, *, grouped: bool) -> str:
             return f"{value:,.4f}"
         case _:
             return _printable(_flat(value))
+
+
+def _is_number(item: tuple[str, Any]) -> bool:
+    return not isinstance(item[1], str)
 
 
 def _flat(value: Any) -> Any:

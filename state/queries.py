@@ -20,7 +20,7 @@ from core.prices import OwnPrice
 from state import digest, schema, sql
 from state.sandbox import Sandbox, storable
 from state.store import Store
-from state.usage import explain, reports
+from state.usage import ccusage, explain, reports
 from state.usage.exposition import Exposition
 from state.usage.options import ReportOptions
 from state.usage.tally import Tally
@@ -131,6 +131,19 @@ class Queries:
                 if key is not None:
                     return explain.explain(cursor, report, storable(key), options)
                 return reports.report(cursor, report, options)
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise ConfigurationError(
+                "the database lacks what this version of the report needs", reason="no_such_table",
+                hint="let this version's serve or ingest open it once",
+            ) from error  # fmt: skip
+
+    def ccusage(
+        self, counting: str, report: str, given: Mapping[str, str | None], now: datetime
+    ) -> dict[str, Any]:
+        """A report of `state.usage.ccusage`, asked for in the texts of a query string."""
+        try:
+            with self._cursor() as cursor:
+                return ccusage.report(cursor, counting, report, ccusage.options_of(given), now)
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise ConfigurationError(
                 "the database lacks what this version of the report needs", reason="no_such_table",

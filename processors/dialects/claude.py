@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from core.record import TYPE_CHARS_MAX, Event, Prompt, Record, Usage, time_us
+from processors.dialects.claude_ccusage import of_message, of_progress
 from processors.dialects.claude_content import NOTHING, Content, content_of, usage_of, word
 from processors.dialects.claude_events import (
     error_events,
@@ -67,7 +68,19 @@ class ClaudeCode:
     raw: Any = RawLine
 
     def __init__(self) -> None:
-        self.decode = msgspec.json.Decoder(RawLine).decode
+        self._decode = msgspec.json.Decoder(RawLine).decode
+
+    def decode(self, line: bytes) -> RawLine:
+        """The line as it is typed, and what ccusage would make of its bytes."""
+        raw = self._decode(line)
+        message, data = raw.message, raw.data
+        if type(message) is Message:
+            # Asking here is faster than a call, and most lines carry no usage.
+            if message.usage is not None:
+                raw.noted = of_message(line, raw, message, message.usage)
+        elif type(data) is Progress and type(data.message) is ProgressMessage:
+            raw.noted = of_progress(line, raw, data.message)
+        return raw
 
     def recognises(self, head: Mapping[str, Any]) -> bool:
         """Is this line of a file's head Claude Code's and nobody else's?"""

@@ -88,6 +88,7 @@ def usage_of(
         word(raw.attributionMcpServer) if raw.attributionMcpServer else None,
         word(raw.attributionMcpTool) if raw.attributionMcpTool else None,
         word(raw.attributionAgent) if raw.attributionAgent else None,
+        ccusage=raw.noted if isinstance(raw.noted, str) else "",
     )
 
 

@@ -10,7 +10,7 @@ Observed from 1.0.17 to 2.1.219 (see the format notes in `claude.py`); every fie
 from decimal import Decimal
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from core.lines import INTEGER_MAX
 
@@ -106,6 +106,7 @@ class ProgressMessage(Struct, gc=False):
     timestamp: str | None = None
     requestId: str | None = None
     costUSD: Decimal | None = None
+    isSidechain: Any = None
     message: Message | str | None = None
     toolUseResult: Outcome | list[Loose | list[Any]] | Scalar = None
 
@@ -194,3 +195,5 @@ class RawLine(Struct, gc=False):
     prRepository: Any = None
     mode: Any = None
     permissionMode: Any = None
+    # No field of the line: what `claude_ccusage` noted of its bytes, under a name no agent writes.
+    noted: Any = field(default="", name="sessionwatch:noted")

@@ -1,18 +1,14 @@
-"""What may be asked of a usage report, and how days become instants.
+"""What may be asked of a usage report.
 
 The rule: days are cut in the zone that was asked for, and a fault says what to write instead.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from core.errors import ConfigurationError
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICRO = timedelta(microseconds=1)
+from state.usage import days
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,64 +23,41 @@ class ReportOptions:
     until: date | str | None = None
     user: str | None = None
     agent: str | None = None
+    now: datetime | None = None
+    """Decides which block is active; without it none is."""
 
 
-def report_options(given: Mapping[str, str | None]) -> ReportOptions:
+def report_options(given: Mapping[str, str | None], now: datetime) -> ReportOptions:
     """Options from the texts of a query string or a command line; empty is not given."""
     return ReportOptions(
         timezone=given.get("timezone") or "UTC",
         since=given.get("since") or None,
         until=given.get("until") or None,
-        user=_storable(given.get("user")),
-        agent=_storable(given.get("agent")),
+        user=storable(given.get("user")),
+        agent=storable(given.get("agent")),
+        now=now,
     )
 
 
 def parameters(options: ReportOptions) -> dict[str, Any]:
     """What the queries are given. Raises `ConfigurationError` for what cannot be asked."""
-    zone = _zone(options.timezone)
-    until = _day(options.until)
+    zone = days.zone(options.timezone)
+    until = days.day_named(options.until)
     return {
         "timezone": zone.key,
-        "since_us": _midnight_us(_day(options.since), zone),
-        "until_us": _midnight_us(until + timedelta(days=1) if until else None, zone),
+        "since_us": days.midnight_us(days.day_named(options.since), zone),
+        "until_us": days.midnight_us(until + timedelta(days=1) if until else None, zone),
         "user": options.user,
         "agent": options.agent,
+        "now_ms": int(options.now.timestamp() * 1000) if options.now else None,
     }
 
 
 def iso(at_us: int | None) -> str | None:
     """ISO 8601 in UTC with milliseconds, as the agents write it."""
-    if at_us is None:
-        return None
-    moment = _EPOCH + at_us * _MICRO
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if at_us is None else days.iso_ms(at_us // 1000)
 
 
-def _storable(text: str | None) -> str | None:
+def storable(text: str | None) -> str | None:
     """The database takes UTF-8 only; what is none of it matches nothing."""
     return text.encode("utf-8", "replace").decode() if text else None
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError) as error:  # not found is a KeyError
-        raise ConfigurationError(
-            f"unknown time zone {name!r}", reason="unknown_timezone", hint="such as Europe/Berlin"
-        ) from error
-
-
-def _day(day: date | str | None) -> date | None:
-    if day is None or isinstance(day, date):
-        return day
-    try:
-        return date.fromisoformat(day)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{day!r} is not a day", reason="bad_date", hint="write YYYY-MM-DD"
-        ) from error
-
-
-def _midnight_us(day: date | None, zone: ZoneInfo) -> int | None:
-    return None if day is None else (datetime.combine(day, time(), zone) - _EPOCH) // _MICRO

@@ -6,12 +6,13 @@ SQL (`counting.sql`, `reports.sql`); here its rows are only folded into the shap
 script reads. Names are ccusage's (`inputTokens`, `modelBreakdowns`, …).
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from core.errors import ConfigurationError
 from state.sql import load
-from state.usage import asking, drift
+from state.usage import asking, blocks, drift
 from state.usage.asking import Asked, Cursor, Row
 from state.usage.options import ReportOptions, iso, parameters
 
@@ -101,6 +102,14 @@ def _split(top: str, key: str, *parts: str) -> Callable[[Cursor, Asked], Report]
     return make
 
 
+def _blocks(cursor: Cursor, asked: Asked) -> Report:
+    rows = _ask(cursor, asked, "counted", "blocks")
+    now_ms = asked["now_ms"]
+    return {
+        "blocks": [one for _, one in blocks.blocks(rows, math.inf if now_ms is None else now_ms)]
+    }
+
+
 def _command(cursor: Cursor, asked: Asked) -> Report:
     names = ("command", "calls", "users", "sessions")
     rows = [dict(zip(names, row, strict=True)) for row in _ask(cursor, asked, "command")]
@@ -112,6 +121,7 @@ REPORTS: Mapping[str, Callable[[Cursor, Asked], Report]] = {
     "weekly": _sums("weekly", "week", "weekly"),
     "monthly": _sums("monthly", "month", "monthly"),
     "session": _session,
+    "blocks": _blocks,
     "model": _model,
     "project": _project,
     "user": _sums("users", "user", "user"),

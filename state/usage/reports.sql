@@ -87,6 +87,15 @@ SELECT
     session,
     "user",
 
+-- name: blocks
+-- Messages in the order of time, as `state.usage.blocks` takes them.
+SELECT
+    at_us // 1000, model, input_tokens, output_tokens, cache_write_tokens, cache_read_tokens,
+    cost_nano / 1000000000
+FROM counted
+WHERE at_us IS NOT NULL
+ORDER BY at_us, id, request
+
 -- name: projects
 -- The project of a session is the folder it began in. Worktrees are the repository they belong to:
 -- `R/.claude/worktrees/x`, `R/.worktrees/x` and `R-worktrees/x` are R.

@@ -225,9 +225,21 @@ def test_a_report_is_what_the_database_says(server, store):
     assert "totalTokens" in found["totals"]
 
 
+def test_a_report_can_be_had_as_ccusage_counts(server):
+    for query, top in (("daily?as=ccusage-daily&instances=true&since=2026-01-01", "daily"),
+                       ("blocks?as=ccusage-session", "blocks")):  # fmt: skip
+        status, found = ask(server, "GET", f"/api/v1/usage/{query}")
+
+        assert (status, found[top]) == (200, [])
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
+        ("/api/v1/usage/daily?as=ccusage", 400, "unknown_counting"),
+        ("/api/v1/usage/tool?as=ccusage-daily", 404, "unknown_report"),
+        ("/api/v1/usage/daily?as=ccusage-daily&instances=yes", 400, "bad_parameter"),
+        ("/api/v1/usage/daily?instances=true", 400, "bad_parameter"),
         ("/api/v1/usage/nonsense", 404, "unknown_report"),
         ("/api/v1/usage/daily?timezone=Mars", 400, "unknown_timezone"),
         ("/api/v1/usage/daily?since=yesterday", 400, "bad_date"),

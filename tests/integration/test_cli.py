@@ -20,11 +20,13 @@ from service import answers, cli_asks, cli_runs, logs
 from service.cli import app
 from service.client import Client
 from state.store import Store
+from state.usage import ccusage
 from state.usage.reports import REPORTS
 from tests.tools.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "demo/sessions"
+PRINTED = sorted((ROOT / "tests/fixtures/ccusage").glob("demo-*.json"))
 COMMANDS = [command.__name__ for command in (*cli_runs.COMMANDS, *cli_asks.COMMANDS)]
 SUMMARY = ["files", "changed", "unchanged", "bytes", "lines", "rows", "quarantined", "seconds"]
 
@@ -307,6 +309,77 @@ def test_two_databases_of_the_same_files_print_the_same(filled, sessions, tmp_pa
         assert one == other
 
 
+# As ccusage. The files hold what `ccusage claude REPORT --json --offline -z UTC` (20.0.24) printed
+# with a folder whose `projects` is demo/sessions; print them again if those change.
+
+
+@pytest.mark.parametrize("printed", PRINTED, ids=lambda path: path.stem)
+def test_the_demo_is_counted_as_ccusage_counts_it(filled, printed):
+    found = answer("usage", "conformance", printed, "--db", filled)
+
+    assert found["rows"] > 0
+    assert found["differences"] == []
+    assert "no differences" in run("usage", "conformance", printed, "--db", filled).stderr
+
+
+@pytest.mark.parametrize("report", sorted(ccusage.REPORTS))
+def test_every_report_of_ccusage_prints_json_csv_and_a_table(filled, report):
+    words = ("usage", report, "--as", "ccusage-session", "--db", filled)
+    found = answer(*words)
+    (rows,) = (value for value in found.values() if isinstance(value, list))
+
+    lines = list(csv.reader(io.StringIO(run(*words, "--csv").stdout)))
+    assert rows
+    assert len(lines) == len(rows) + 1
+    assert lines[0][0] in rows[0]
+    assert lines[0][0] in run(*words).stdout
+
+
+def test_instances_are_listed_together(filled):
+    words = ("usage", "daily", "--as", "ccusage-daily", "--instances", "--db", filled)
+    projects = answer(*words)["projects"]
+
+    table = run(*words).stdout
+    assert set(projects) == {"amara", "jonas", "mei"}
+    assert all(name in table for name in projects)
+
+
+def test_what_ccusage_printed_otherwise_is_listed_and_exits_with_1(filled, tmp_path):
+    theirs = json.loads((ROOT / "tests/fixtures/ccusage/demo-daily.json").read_bytes())
+    theirs["totals"]["outputTokens"] += 7
+    (tmp_path / "theirs.json").write_text(json.dumps(theirs))
+
+    words = ("usage", "conformance", tmp_path / "theirs.json", "--db", filled)
+    found, table = run(*words, "--json"), run(*words)
+
+    assert (found.exit_code, table.exit_code) == (1, 1)
+    (one,) = json.loads(found.stdout)["differences"]
+    assert (one["key"], one["field"], one["difference"]) == ("totals", "outputTokens", -7)
+    assert "outputTokens" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "about"),
+    [
+        (["usage", "conformance"], "takes a file"),
+        (["usage", "daily", "theirs.json"], "takes no file"),
+        (["usage", "conformance", "/no/such.json"], "No such file"),
+        (["usage", "conformance", ROOT / "README.md"], "is not JSON"),
+        (["usage", "conformance", ROOT / "demo"], "Is a directory"),
+        (["usage", "daily", "--as", "nonsense"], "known: ccusage-daily, ccusage-session"),
+        (["usage", "tool", "--as", "ccusage-daily"], "known: blocks, daily"),
+        (["usage", "weekly", "--as", "ccusage-daily", "--instances"], "ask for daily"),
+        (["usage", "daily", "--instances"], "--as ccusage-daily"),
+    ],
+)
+def test_what_ccusage_has_not_exits_with_2_and_says_why(filled, words, about):
+    done = run(*words, "--db", filled)
+
+    assert done.exit_code == 2
+    assert about in done.stderr
+    assert done.stdout == ""
+
+
 def test_sql_prints_a_table_or_json(filled):
     text = "select 2026 as year, 'a' as word, null as nothing"
 
@@ -452,8 +525,17 @@ def test_while_a_service_runs_the_commands_ask_it(service, sessions, db):
     assert run("doctor", "--deep", sessions, "--db", db).exit_code == 0
 
 
+def test_a_service_counts_as_ccusage_does_too(service, db):
+    for printed in PRINTED:
+        assert answer("usage", "conformance", printed, "--db", db)["differences"] == []
+    assert answer("usage", "user", "--as", "ccusage-daily", "--db", db)["users"]
+
+
 def test_a_wrong_question_to_a_service_exits_as_without_one(service, db):
     for words in (
+        ["usage", "weekly", "--as", "ccusage-daily", "--instances"],
+        ["usage", "daily", "--as", "nonsense"],
+        ["usage", "daily", "--instances"],
         ["usage", "nonsense"],
         ["rescan", "--processor", "x"],
         ["sql", "drop table ledger"],

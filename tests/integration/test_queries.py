@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -20,6 +21,8 @@ from tests.tools.waiting import wait_for
 
 STAT = FileStat(1, 2, 300, 4, 5)
 FAULT = (120, 0, 7, "invalid_json", "", False)
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -194,14 +197,14 @@ def test_digests_tell_rows_of_files_apart(store, queries):
 def test_a_report_of_an_empty_database_has_no_rows(tmp_path):
     store = Store.open(tmp_path / "t.duckdb", registry.load().processors)
     try:
-        assert Queries(store).usage("daily", report_options({"since": ""}))["daily"] == []
+        assert Queries(store).usage("daily", report_options({"since": ""}, NOW))["daily"] == []
     finally:
         store.close()
 
 
 def test_a_report_on_tables_that_are_not_there_says_what_to_do(queries):
     with pytest.raises(ConfigurationError) as refused:
-        queries.usage("tool", report_options({}))
+        queries.usage("tool", report_options({}, NOW))
 
     assert refused.value.reason == "no_such_table"
 

@@ -4,10 +4,12 @@ The rule: a test that needs it asks here and is skipped, with the reason, where 
 the project's own fixtures must carry the suite for everyone else.
 """
 
+import json
 import os
 import tarfile
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,15 @@ def corpus() -> Path:
     if not ARCHIVE.is_file():
         pytest.skip(f"no corpus: set {ENVIRONMENT}, or put one at {ARCHIVE}")
     return _unpacked(ARCHIVE)
+
+
+def expected(name: str) -> Any:
+    """What ccusage printed of the corpus, by file name. Where nobody kept it: a skip."""
+    named = os.environ.get(ENVIRONMENT)
+    path = (Path(named) if named else ARCHIVE.parent) / "expected" / name
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    return json.loads(path.read_bytes())
 
 
 def _unpacked(archive: Path) -> Path:

@@ -34,7 +34,7 @@ def test_every_row_type_is_a_table():
 
     assert sizes == {
         "usage_records": 13,
-        "usage_messages": 37,
+        "usage_messages": 38,
         "usage_tool_calls": 15,
         "usage_tool_results": 6,
         "usage_events": 7,
