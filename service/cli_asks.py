@@ -106,7 +106,7 @@ def usage(
     ] = None,
     counting: Annotated[
         str | None,
-        typer.Option("--as", metavar="COUNTING", help="As ccusage-daily or ccusage-session."),
+        typer.Option("--as", metavar="COUNTING", help="As ccusage-daily, -session or -codex."),
     ] = None,
     instances: Annotated[
         bool, typer.Option("--instances", help="With --as: daily by project.")
@@ -116,8 +116,8 @@ def usage(
 ) -> None:
     """What was used: tokens, cost and tool calls.
 
-    REPORT is daily, weekly, monthly, session, project, user, agent, model, skill, plugin, subagent,
-    mcp, pr, version, tool or command.
+    REPORT is daily, weekly, monthly, blocks, session, project, user, agent, model, skill, plugin,
+    subagent, mcp, pr, version, tool or command.
 
     With --as, what ccusage 20.0.24 would print of the same Claude Code sessions, for which it
     counts in two ways; conformance says where we differ from what it did print.
@@ -157,7 +157,8 @@ def usage(
     if csv:
         printing.as_csv(columns, rows)
         return
-    columns, rows, totals = printing.telling(columns, rows, totals)
+    if not counting:
+        columns, rows, totals = printing.telling(columns, rows, totals)
     printing.as_table(columns, rows, footer=totals)
     if found.get("more"):
         printing.note(f"and {found['more']:,} cheaper messages, in the totals as well")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metrics.usage import UsageCollector
+from state.usage.exposition import Exposition
 
 if TYPE_CHECKING:
     from service.engine import Lane
@@ -53,7 +54,8 @@ def register(service: "Service") -> None:
             counted = partial(_count, service, name, status)
             watch("files", "Known files by state", counted, processor=name, status=status)
     service.instruments.watch_process()
-    service.instruments.registry.register(UsageCollector(service.queries.exposition.series))
+    exposition = Exposition(service.store.cursor, lambda: service.store.revision)
+    service.instruments.registry.register(UsageCollector(exposition.series))
 
 
 def _blind(observer: "Observer", source: str) -> float:

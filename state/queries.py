@@ -21,7 +21,6 @@ from state import digest, schema, sql
 from state.sandbox import Sandbox, storable
 from state.store import Store
 from state.usage import ccusage, explain, reports
-from state.usage.exposition import Exposition
 from state.usage.options import ReportOptions
 from state.usage.tally import Tally
 
@@ -49,7 +48,6 @@ class Queries:
         self._store = store
         self._sandbox = Sandbox(store.cursor)
         self.tally = Tally(store.cursor, prices)
-        self.exposition = Exposition(store.cursor, lambda: store.revision)
 
     def quarantine(
         self,

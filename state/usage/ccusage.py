@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Any
 
 from core.errors import ConfigurationError
-from state.usage import blocks, ccusage_messages, days
+from state.usage import blocks, ccusage_codex, ccusage_messages, days
 from state.usage.asking import Cursor, Row
 from state.usage.options import storable
 
@@ -23,6 +23,7 @@ Entry = dict[str, Any]
 
 DAILY, SESSION = "ccusage-daily", "ccusage-session"
 COUNTINGS = (DAILY, SESSION)
+"""Of Claude Code transcripts; Codex sessions have one of their own."""
 TOKENS = ("inputTokens", "outputTokens", "cacheCreationTokens", "cacheReadTokens")
 
 
@@ -67,7 +68,9 @@ def report(cursor: Cursor, counting: str, name: str, options: Options, now: date
 
     Raises `ConfigurationError` for what cannot be asked.
     """
-    _check(counting, COUNTINGS, "unknown_counting", "counting")
+    _check(counting, (*COUNTINGS, ccusage_codex.COUNTING), "unknown_counting", "counting")
+    if counting == ccusage_codex.COUNTING:
+        return _codex(cursor, name, options)
     _check(name, REPORTS, "unknown_report", "report")
     if options.instances and name != "daily":
         raise ConfigurationError(
@@ -75,6 +78,13 @@ def report(cursor: Cursor, counting: str, name: str, options: Options, now: date
         )
     asked = _Asked(cursor, {"daily": counting == DAILY, "user": options.user}, options, now)
     return REPORTS[name](asked)
+
+
+def _codex(cursor: Cursor, name: str, options: Options) -> Report:
+    _check(name, ("daily",), "unknown_report", f"report of {ccusage_codex.COUNTING}")
+    where = days.zone(options.timezone)
+    since, until = days.iso_day(options.since), days.iso_day(options.until)
+    return ccusage_codex.daily(cursor, where.key, since, until)
 
 
 class _Asked:

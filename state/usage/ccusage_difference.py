@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from core.errors import ConfigurationError
+from state.usage import ccusage_codex
 from state.usage.ccusage import DAILY, SESSION
 
 Difference = dict[str, Any]
@@ -38,9 +39,17 @@ _KINDS = {
 }
 
 
+_CODEX = Kind(ccusage_codex.COUNTING, "daily", ("date",))
+
+
 def recognised(expected: Any) -> Kind:
-    """Which report of `ccusage claude REPORT --json` this is. Raises `ConfigurationError`."""
+    """Which report of `ccusage claude REPORT --json`, or of `ccusage codex daily --json`, this is.
+
+    Raises `ConfigurationError`.
+    """
     top = _top(expected) if isinstance(expected, Mapping) else None
+    if top == "daily" and "reasoningOutputTokens" in (expected.get(_TOTALS) or {}):
+        return _CODEX
     if top is None or not all(map(_is_row, _rows(expected[top]))):
         raise ConfigurationError(
             "this is no report of ccusage on Claude transcripts", reason="not_a_report",
@@ -74,7 +83,7 @@ def _rows(listed: Any) -> list[Any]:
 
 
 def _is_row(row: Any) -> bool:
-    """Codex has a daily report too, whose rows name their models otherwise."""
+    """Claude's; those of Codex' daily report name their models otherwise."""
     return isinstance(row, Mapping) and ("modelBreakdowns" in row or "isGap" in row)
 
 
@@ -91,7 +100,10 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row's figures by name; those of a model under its name. Lists are taken as sets."""
     found: dict[str, Any] = {}
     for name, value in row.items():
-        if name == "modelBreakdowns" and isinstance(value, list):
+        if name == "models" and isinstance(value, Mapping):
+            for model, parts in value.items():
+                found |= _named(model, parts)
+        elif name == "modelBreakdowns" and isinstance(value, list):
             for one in value:
                 parts = {part: figure for part, figure in one.items() if part != "modelName"}
                 found |= {

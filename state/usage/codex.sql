@@ -320,7 +320,9 @@ SELECT
     sum(every - cached) AS input_tokens,
     sum(cached) AS cache_read_tokens,
     sum(output) AS output_tokens,
-    sum(reasoning) AS reasoning_tokens
+    sum(reasoning) AS reasoning_tokens,
+    -- Requests with so much input cost more.
+    every > $large_tokens AS is_large
 FROM counted
 GROUP BY ALL
-ORDER BY date, model
+ORDER BY date, model, is_large

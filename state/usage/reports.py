@@ -104,10 +104,10 @@ def _split(top: str, key: str, *parts: str) -> Callable[[Cursor, Asked], Report]
 
 def _blocks(cursor: Cursor, asked: Asked) -> Report:
     rows = _ask(cursor, asked, "counted", "blocks")
-    now_ms = asked["now_ms"]
-    return {
-        "blocks": [one for _, one in blocks.blocks(rows, math.inf if now_ms is None else now_ms)]
-    }
+    now_ms = math.inf if asked["now_ms"] is None else asked["now_ms"]
+    found = [one for _, one in blocks.blocks(rows, now_ms)]
+    summed = ("entries", "totalTokens", "costUSD")
+    return {"blocks": found, "totals": {name: sum(one[name] for one in found) for name in summed}}
 
 
 def _command(cursor: Cursor, asked: Asked) -> Report:

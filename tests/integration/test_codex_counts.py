@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from core.lines import INTEGER_MAX
 from state.sql import load
+from state.usage.ccusage_codex import LARGE_TOKENS, daily
 from tests.tools.codex import NAMES, START, count, counts, event, meta, rollout, turn
 from tests.tools.usage_tables import add, create
 
@@ -51,7 +52,8 @@ def tokens(db) -> list[tuple]:
 
 
 def ccusage(db, timezone: str = "UTC") -> list[tuple]:
-    return db.execute(QUERIES["ccusage_codex_daily"], {"timezone": timezone}).fetchall()
+    asked = {"timezone": timezone, "large_tokens": LARGE_TOKENS}
+    return [row[:-1] for row in db.execute(QUERIES["ccusage_codex_daily"], asked).fetchall()]
 
 
 # One row per count
@@ -399,3 +401,14 @@ def test_ccusage_has_no_day_for_lines_without_a_time(db):
     put(db, a=b'{"type":"turn.completed","usage":{"input_tokens":10,"output_tokens":2}}\n')
 
     assert ccusage(db) == [("undated", "gpt-5", 10, 0, 2, 0)]
+
+
+def test_a_request_with_much_input_costs_more_in_all_its_tokens(db):
+    small, large = (272_000, 0, 100, 0), (272_001, 0, 100, 0)
+    put(db, a=rollout([meta("t1"), turn("gpt-5.5"), *counts(small)]))
+    put(db, b=rollout([meta("t2"), turn("gpt-5.5"), *counts(large)]))
+
+    totals = daily(db, "UTC", None, None)["totals"]
+    assert totals["costUSD"] == pytest.approx(
+        272_000 * 5e-6 + 100 * 30e-6 + 272_001 * 10e-6 + 100 * 45e-6
+    )

@@ -1,6 +1,7 @@
 """Real Codex rollouts and fork families, against ccusage 20.0.24 and against counts by hand."""
 
 import json
+from datetime import UTC, datetime
 
 import duckdb
 import pytest
@@ -8,7 +9,10 @@ import pytest
 from core.lines import Fault
 from processors.dialects import detect
 from state.sql import load
-from tests.tools.corpus import corpus
+from state.usage.ccusage import Options, report
+from state.usage.ccusage_codex import COUNTING, LARGE_TOKENS
+from state.usage.ccusage_difference import difference
+from tests.tools.corpus import corpus, expected
 from tests.tools.usage_tables import create, ingest, items, placed_rows
 
 pytestmark = [pytest.mark.corpus, pytest.mark.timeout(300)]
@@ -147,15 +151,29 @@ def test_every_message_has_the_model_and_effort_of_its_turn(db):
     ]
 
 
+def ccusage(db, timezone: str = "UTC") -> list[tuple]:
+    asked = {"timezone": timezone, "large_tokens": LARGE_TOKENS}
+    return [row[:-1] for row in db.execute(QUERIES["ccusage_codex_daily"], asked).fetchall()]
+
+
+def test_ccusage_daily_is_what_it_printed_to_the_token_and_the_cent(db):
+    theirs = expected("ccusage-codex-daily.json")
+
+    ours = report(db, COUNTING, "daily", Options(), datetime(2026, 11, 1, tzinfo=UTC))
+    assert difference(theirs, ours) == []
+    assert list(ours) == list(theirs)
+    assert ours["totals"]["costUSD"] == pytest.approx(213.8957604, abs=1e-9)
+
+
 def test_ccusage_daily_agrees_to_the_token_by_day_and_model(db):
-    rows = db.execute(QUERIES["ccusage_codex_daily"], {"timezone": "UTC"}).fetchall()
+    rows = ccusage(db)
 
     assert rows == CCUSAGE_DAILY
 
 
 @pytest.mark.parametrize("timezone", ["UTC", "Asia/Tokyo", "America/Los_Angeles"])
 def test_ccusage_daily_agrees_in_sum_in_every_time_zone(db, timezone):
-    rows = db.execute(QUERIES["ccusage_codex_daily"], {"timezone": timezone}).fetchall()
+    rows = ccusage(db, timezone)
 
     assert tuple(sum(column) for column in list(zip(*rows, strict=True))[2:]) == CCUSAGE_TOTALS
 
@@ -164,7 +182,7 @@ def test_ccusage_daily_agrees_in_sum_in_every_time_zone(db, timezone):
 def test_ccusage_daily_agrees_over_every_fork_family(others, name):
     home = family(others, name) / "codex-home"
     with ingested(home, sorted(home.rglob("*.jsonl"))) as db:
-        rows = db.execute(QUERIES["ccusage_codex_daily"], {"timezone": "UTC"}).fetchall()
+        rows = ccusage(db)
 
     assert sum(sum(row[2:5]) for row in rows) == CCUSAGE_FAMILIES[name]
 
