@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metrics.usage import UsageCollector
+from state.usage.ccusage import COUNTINGS
 from state.usage.exposition import Exposition
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ def register(service: "Service") -> None:
             counted = partial(_count, service, name, status)
             watch("files", "Known files by state", counted, processor=name, status=status)
     service.instruments.watch_process()
+    for counting in COUNTINGS:
+        beyond = partial(service.tallier.beyond_ccusage, counting)
+        text = "Tokens we count and ccusage, counting so, does not"
+        watch("usage_beyond_ccusage_tokens", text, beyond, counting=counting)
     exposition = Exposition(service.store.cursor, lambda: service.store.revision)
     service.instruments.registry.register(UsageCollector(exposition.series))
 

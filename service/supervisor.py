@@ -101,7 +101,7 @@ class Service:
             self.store, sql_s=limits.sql_s, sql_rows_max=limits.sql_rows_max,
             prices=settings.prices,
         )  # fmt: skip
-        self.tallier = Tallier(self.queries.tally, self.store, self._clock, self.instruments)
+        self.tallier = Tallier(self.queries, self.store, self._clock, self.instruments)
         self.server = Server(
             self, self.queries, self.instruments, host=settings.host, port=settings.port,
             socket_path=socket_path(settings.db), hosts=settings.hosts,

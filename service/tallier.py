@@ -5,17 +5,20 @@ own and with a bounded share of a core; that it fails or lags behind costs nobod
 """
 
 import logging
+import math
+from datetime import UTC, datetime
 
-from core.errors import TransientError
+from core.errors import SessionwatchError, TransientError
 from core.seams import Clock
 from metrics.instruments import Instruments
 from service.timer import Timer
+from state.queries import Queries
 from state.store import Store
-from state.usage.tally import Tally
 
 log = logging.getLogger("sessionwatch.service")
 
 EVERY_S = 1.0
+COMPARED_EVERY_S = 600.0
 SHARE = 10
 """Counting takes at most a tenth of a core: after n seconds of it the next waits ten times n."""
 
@@ -23,17 +26,29 @@ SHARE = 10
 class Tallier:
     """Owns the thread."""
 
-    def __init__(self, tally: Tally, store: Store, clock: Clock, instruments: Instruments) -> None:
-        self._tally = tally
+    def __init__(
+        self, queries: Queries, store: Store, clock: Clock, instruments: Instruments
+    ) -> None:
+        self._queries = queries
+        self._tally = queries.tally
         self._store = store
         self._clock = clock
         self._instruments = instruments
         self._tallied_revision = -1
-        self._timer = Timer({"tally": self._tally_up}, clock, "tallier")
+        self._beyond: dict[str, int] = {}
+        jobs = {"tally": self._tally_up, "compare": self._compare}
+        self._timer = Timer(jobs, clock, "tallier")
 
     @property
     def alive(self) -> bool:
         return self._timer.alive
+
+    def beyond_ccusage(self, counting: str) -> float:
+        """Tokens that we count and ccusage, counting so, does not; not a number before it is known.
+
+        A step in it says that one of the two reads a new version of Claude Code otherwise.
+        """
+        return float(self._beyond.get(counting, math.nan))
 
     def start(self) -> None:
         self._timer.start()
@@ -42,6 +57,16 @@ class Tallier:
         """End what runs: it is made up for at the next start. False if that took too long."""
         self._tally.interrupt()
         return self._timer.stop(timeout_s)
+
+    def _compare(self) -> float:
+        started_s = self._clock.monotonic_s()
+        try:
+            now = datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC)
+            self._beyond = self._queries.beyond_ccusage(now)
+        except SessionwatchError as error:
+            log.debug("not_compared", extra={"error": str(error)})
+        took_s = self._clock.monotonic_s() - started_s
+        return max(COMPARED_EVERY_S, 10 * SHARE * took_s)
 
     def _tally_up(self) -> float:
         revision, started_s = self._store.revision, self._clock.monotonic_s()

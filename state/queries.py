@@ -148,6 +148,14 @@ class Queries:
                 hint="let this version's serve or ingest open it once",
             ) from error  # fmt: skip
 
+    def beyond_ccusage(self, now: datetime) -> dict[str, int]:
+        """Tokens of Claude Code that we count and each of ccusage's countings does not."""
+        ours = self.usage("daily", ReportOptions(agent="claude"))["totals"]["totalTokens"]
+        return {
+            counting: ours - self.ccusage(counting, "daily", {}, now)["totals"]["totalTokens"]
+            for counting in ccusage.COUNTINGS
+        }
+
     def sql(
         self, query: str, *, timeout_s: float | None = None, rows_max: int | None = None
     ) -> dict[str, Any]:

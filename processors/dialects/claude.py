@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from core.record import TYPE_CHARS_MAX, Event, Prompt, Record, Usage, time_us
+from processors.dialects import claude_fields
 from processors.dialects.claude_ccusage import of_message, of_progress
 from processors.dialects.claude_content import NOTHING, Content, content_of, usage_of, word
 from processors.dialects.claude_events import (
@@ -71,8 +72,10 @@ class ClaudeCode:
         self._decode = msgspec.json.Decoder(RawLine).decode
 
     def decode(self, line: bytes) -> RawLine:
-        """The line as it is typed, and what ccusage would make of its bytes."""
+        """The line as it is typed, and what else its bytes say."""
         raw = self._decode(line)
+        if not len(line) % claude_fields.EVERY:
+            raw.strange = claude_fields.strange(line)
         message, data = raw.message, raw.data
         if type(message) is Message:
             # Asking here is faster than a call, and most lines carry no usage.
@@ -103,10 +106,15 @@ class ClaudeCode:
     def record(self, raw: RawLine) -> Record:
         """What the line says. Messages, progress and everything else go their own way."""
         if isinstance(raw.message, Message):
-            return _message_record(raw, raw.message)
-        if isinstance(raw.data, Progress):
-            return _progress_record(raw, raw.data)
-        return _record(raw, subtype=_subtype(raw), said=line_events(raw))
+            record = _message_record(raw, raw.message)
+        elif isinstance(raw.data, Progress):
+            record = _progress_record(raw, raw.data)
+        else:
+            record = _record(raw, subtype=_subtype(raw), said=line_events(raw))
+        if raw.strange and isinstance(raw.strange, tuple):
+            unknown = tuple([Event(kind="unknown", name="field", detail=n) for n in raw.strange])
+            return msgspec.structs.replace(record, events=record.events + unknown)
+        return record
 
 
 def _message_record(raw: RawLine, message: Message) -> Record:

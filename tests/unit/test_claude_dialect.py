@@ -10,7 +10,7 @@ from msgspec.structs import fields
 
 from core.lines import Fault, Line, read_lines
 from core.record import Event, Record, cost_nano, time_us
-from processors.dialects import DIALECTS, HEAD_BYTES, by_name, detect
+from processors.dialects import DIALECTS, HEAD_BYTES, by_name, claude_fields, detect
 from processors.dialects.claude import DIALECT
 from processors.dialects.claude_raw import RawLine
 from tests.tools.usage_tables import FIXTURES, fixture, items, records
@@ -600,3 +600,32 @@ def test_a_hostile_text_costs_no_more_than_its_length(tag):
     user(text)
 
     assert time.process_time() - started < 2.0
+
+
+def fitting(record: dict) -> bytes:
+    """The line with blanks in it, so that its length is one at which fields are looked at."""
+    line = json.dumps(record).encode()
+    return line[:-1] + b" " * (-len(line) % claude_fields.EVERY) + b"}"
+
+
+def test_fields_that_nobody_knows_are_counted_with_their_names_alone():
+    line = fitting({"type": "user", "isSidechain": False, "novelty": "secret", "uuid": "u"})
+
+    (read,) = read_lines(line, 0, DIALECT)
+    assert [e for e in read.record.events if e.kind == "unknown"] == [
+        Event(kind="unknown", name="field", detail="novelty")
+    ]
+
+
+def test_only_some_lines_are_looked_at_for_fields_and_always_the_same():
+    line = fitting({"type": "user", "isSidechain": False, "novelty": 1})
+
+    shorter = line.replace(b" ", b"", 1)
+    assert [read.record.events for read in read_lines(shorter, 0, DIALECT)] == [()]
+
+
+def test_no_agent_can_write_what_is_noted_of_a_line():
+    line = fitting({"type": "user", "isSidechain": False, "sessionwatch:strange": ["x"]})
+
+    for text in (line, line.replace(b" ", b"", 1)):
+        assert [read.record.events for read in read_lines(text, 0, DIALECT)] == [()]
