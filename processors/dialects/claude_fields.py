@@ -12,53 +12,16 @@ EVERY = 64
 """Whoever decodes asks for one line of so many, by its length: all would cost as much again."""
 NAMES_MAX = 8
 
-_SKIPPED = frozenset(
-    [
-        "agentColor",
-        "agentName",
-        "agentSetting",
-        "aiTitle",
-        "apiRefusalCategory",
-        "classifierMetaLines",
-        "customTitle",
-        "frameUrl",
-        "hasOutput",
-        "hookAdditionalContext",
-        "hookCount",
-        "hookInfos",
-        "imagePasteIds",
-        "interruptedMessageId",
-        "isSnapshotUpdate",
-        "key",
-        "lastPrompt",
-        "leafUuid",
-        "level",
-        "logicalParentUuid",
-        "maxRetries",
-        "messageCount",
-        "messageId",
-        "parentToolUseID",
-        "path",
-        "promptId",
-        "result",
-        "retryInMs",
-        "sessionKind",
-        "slug",
-        "snapshot",
-        "source",
-        "sourceToolAssistantUUID",
-        "stopReason",
-        "summary",
-        "tag",
-        "teamName",
-        "thinkingMetadata",
-        "title",
-        "todos",
-        "toolUseID",
-        "userType",
-    ]
-)
-_KNOWN = _SKIPPED | frozenset(RawLine.__struct_encode_fields__)
+_SKIPPED = (
+    "agentColor", "agentName", "agentSetting", "aiTitle", "apiRefusalCategory",
+    "classifierMetaLines", "customTitle", "frameUrl", "hasOutput", "hookAdditionalContext",
+    "hookCount", "hookInfos", "imagePasteIds", "interruptedMessageId", "isSnapshotUpdate", "key",
+    "lastPrompt", "leafUuid", "level", "logicalParentUuid", "maxRetries", "messageCount",
+    "messageId", "parentToolUseID", "path", "promptId", "result", "retryInMs", "sessionKind",
+    "slug", "snapshot", "source", "sourceToolAssistantUUID", "stopReason", "summary", "tag",
+    "teamName", "thinkingMetadata", "title", "todos", "toolUseID", "userType",
+)  # fmt: skip
+_KNOWN = frozenset((*_SKIPPED, *RawLine.__struct_encode_fields__))
 _keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 

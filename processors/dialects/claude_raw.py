@@ -195,7 +195,7 @@ class RawLine(Struct, gc=False):
     prRepository: Any = None
     mode: Any = None
     permissionMode: Any = None
-    # No fields of the line: what `claude_ccusage` and `claude_fields` noted of its bytes, under names
-    # that no agent writes.
+    # No fields of the line: what `claude_ccusage` and `claude_fields` noted of its bytes, under
+    # names that no agent writes.
     noted: Any = field(default="", name="sessionwatch:noted")
     strange: Any = field(default=(), name="sessionwatch:strange")
