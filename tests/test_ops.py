@@ -201,6 +201,33 @@ def test_a_stop_may_take_as_long_as_the_service_takes():
     assert float(unit[1]) > drain_s
 
 
+def compose_services():
+    """What compose.yaml says of each service, by name."""
+    text = read("compose.yaml").partition("\nservices:\n")[2].partition("\nvolumes:\n")[0]
+    parts = re.split(r"^  (\w+):\n", text, flags=re.M)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_compose_takes_foreign_images_by_their_full_version():
+    images = {n: re.findall(r"^    image: (\S+)", s, re.M) for n, s in compose_services().items()}
+
+    assert images.pop("sessionwatch") == ["sessionwatch"]
+    assert len(images) == 2
+    for (image,) in images.values():
+        assert re.fullmatch(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+", image)
+
+
+def test_no_container_of_compose_may_do_more_than_it_needs():
+    services = compose_services()
+
+    for name, said in services.items():
+        assert "    cap_drop:\n      - ALL\n" in said, name
+        assert '    security_opt:\n      - "no-new-privileges:true"\n' in said, name
+        assert "privileged: true" not in said
+    assert "    read_only: true\n" in services["sessionwatch"]
+    assert re.search(r"- \"\$\{SESSIONS:-[^}]+\}:/sessions:ro\"", services["sessionwatch"])
+
+
 def test_compose_publishes_to_this_machine_alone():
     published = re.findall(r'- "([^"]+):\d+:\d+"', read("compose.yaml"))
 

@@ -19,7 +19,7 @@ from core.errors import ConfigurationError
 from core.keys import SessionKey
 from metrics.instruments import Instruments
 from tests.tools.waiting import wait_for
-from watcher import canary, mounts, rootwatch, sight
+from watcher import canary, inotify, mounts, rootwatch, sight
 from watcher.disk import Disk, Source
 from watcher.lookout import Lookout
 from watcher.rootwatch import RootWatch
@@ -480,6 +480,32 @@ def test_folders_that_cannot_be_watched_are_counted(root, monkeypatch):
 
 
 @linux
+def test_at_the_limit_a_watch_is_made_anew_once_there_is_room_for_one_more(
+    root, unrested, monkeypatch
+):
+    add_watch = inotify_c.inotify_add_watch
+
+    def limited(fd: int, path: bytes, mask: int) -> int:
+        ctypes.set_errno(errno.ENOSPC)
+        return add_watch(fd, path, mask) if path == os.fsencode(root) else -1
+
+    (root / "u").mkdir()
+    monkeypatch.setattr(inotify_c, "inotify_add_watch", limited)
+    monkeypatch.setattr(inotify, "inotify_add_watch", lambda *_: -1)
+    with watching(root) as seen:
+        for _ in range(3):
+            seen.observer.check()
+        assert (seen.observer.blind, seen.observer.renewed_count) == ({"s": "watch_limit"}, 0)
+
+        monkeypatch.setattr(inotify_c, "inotify_add_watch", add_watch)
+        monkeypatch.setattr(inotify, "inotify_add_watch", add_watch)
+        wait_for(lambda: seen.checked() and not seen.observer.blind)
+        assert (seen.observer.renewed_count, seen.observer.refused_directories()) == (1, 0)
+        append(root / "u/a.jsonl")
+        seen.wait_for_keys("u/a.jsonl")
+
+
+@linux
 def test_an_unreadable_folder_makes_nothing_blind(root, monkeypatch):
     add_watch = inotify_c.inotify_add_watch
 
@@ -600,6 +626,67 @@ def test_what_is_polled_is_not_watched_but_asked_for(root, monkeypatch, forced):
         monkeypatch.setattr(seen.lookout, "_between_sweeps_s", -1.0)
         seen.observer.check()
         assert seen.observer.blind == {"s": "sweep_late"}
+
+
+def test_a_root_that_does_not_answer_holds_up_the_checks_alone_and_that_is_told(
+    root, tmp_path, monkeypatch, caplog
+):
+    (tmp_path / "other").mkdir()
+    sources = [Source("s", root), Source("t", tmp_path / "other")]
+    observer = Observer(Disk(sources), touch=lambda _: None, sweep_wanted=lambda _: None)
+    observer.start()
+    asked, answers = threading.Event(), threading.Event()
+    check = observer._lookouts["s"].check
+
+    def hang() -> None:
+        asked.set()
+        assert answers.wait(30.0)
+        check()
+
+    monkeypatch.setattr(observer._lookouts["s"], "check", hang)
+    checks = threading.Thread(target=observer.check)
+    checks.start()
+    assert asked.wait(10.0)
+    observer.mind_the_checks()
+    assert observer.blind == {}
+
+    monkeypatch.setattr(sight, "CHECKS_LATE_S", 0.0)
+    wait_for(lambda: observer.blind == {"s": "checks_late", "t": "checks_late"})
+    observer.swept("t", 1)  # It would wait for ever.
+    observer.mind_the_checks()
+    assert caplog.records == []
+    observer.mind_the_checks()
+    observer.mind_the_checks()
+    assert (observer.unheard, observer.blind_seconds() > 0) == (["s", "t"], True)
+    assert "look at the disks" in observer.complaints()[0]
+    told = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [(one.message, one.source) for one in told] == [
+        ("watch_blind", "s"),
+        ("watch_blind", "t"),
+    ]
+
+    monkeypatch.setattr(sight, "CHECKS_LATE_S", 60.0)
+    answers.set()
+    checks.join(10.0)
+    assert observer.blind == {}
+    observer.stop()
+
+
+def test_a_stop_does_not_wait_for_a_root_that_does_not_answer(root, monkeypatch):
+    asked, answers = threading.Event(), threading.Event()
+    seen = Seen(root)
+    seen.observer.start()
+    monkeypatch.setattr(seen.lookout, "check", lambda: asked.set() or answers.wait(30.0))
+    checks = threading.Thread(target=seen.observer.check)
+    checks.start()
+    assert asked.wait(10.0)
+    started_s = time.monotonic()
+    seen.observer.stop(timeout_s=0.2)
+
+    assert time.monotonic() - started_s < 10.0
+    answers.set()
+    checks.join(10.0)
+    seen.lookout.stop(5.0)
 
 
 def test_inotify_may_be_forced_on_a_shared_file_system(root, monkeypatch):
