@@ -88,6 +88,7 @@ class Engine:
             files, ledger, submit, new_generation, clock, limits, instruments, backfill, stopping,
             agent=agent,
         )  # fmt: skip
+        instruments.expect([processor.name for processor in registry.processors], self.sources)
         if sum(processor.kind == "line" for processor in registry.processors) > 1:
             self.world.decode = SharedDecoding()
         self.lanes = tuple(self._lane(p, at_once=at_once) for p in registry.processors)

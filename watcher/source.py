@@ -54,6 +54,7 @@ class Observer:
         self._checked_s = time.monotonic()
         self._late_looks = 0
         self._instruments = known = instruments or Instruments()
+        known.expect(reasons=sight.REMEDIES)
 
         def lookout(source: Source) -> Lookout:
             # What a processor takes for a session cannot be a canary.

@@ -66,7 +66,7 @@ def wait_until_blind(service: HarmedService, reason: str, timeout_s: float) -> f
     assert service.metric("watch_blind_seconds") > 0
     assert service.metric("watch_blind") == 1
     assert service.metric("ready") == 0
-    assert reason in [line["reason"] for line in service.told("watch_blind")]
+    wait_for(lambda: reason in [line["reason"] for line in service.told("watch_blind")])
     return took_s
 
 
@@ -77,7 +77,7 @@ def wait_until_seeing(service: HarmedService, timeout_s: float) -> float:
     took_s = time.monotonic() - started_s
     assert service.metric("watch_blind_seconds") == 0
     assert service.metric("watch_blind") == 0
-    assert service.told("watch_restored")[-1]["seconds"] > 0
+    assert wait_for(lambda: service.told("watch_restored"))[-1]["seconds"] > 0
     return took_s
 
 
@@ -311,6 +311,7 @@ def test_twenty_thousand_folders_with_an_overflow(tmp_path, db):
             append(root / "new/b.jsonl", line)
         started_s = time.monotonic()
         arrived_s = service.wait_for_bytes(root, "new/b.jsonl", 30.0)
+        service.wait_until(lambda: service.told("watch_blind"))  # It may be over by now.
         seeing_s = wait_until_seeing(service, 300.0)
         figure(arrived_s=arrived_s, seeing_s=seeing_s, since_s=time.monotonic() - started_s)
         assert service.metric("watch_renewals") == 1

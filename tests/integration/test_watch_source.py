@@ -571,6 +571,22 @@ def test_a_canary_that_does_not_come_back_makes_blind(root, unrested, monkeypatc
         seen.wait_for_keys("a.jsonl")
 
 
+def test_every_reason_of_blindness_is_counted_from_0(root, tmp_path):
+    instruments = Instruments()
+    with watching(root, instruments=instruments) as seen:
+        counted = {why: count_of(instruments, why) for why in sight.REMEDIES}
+        root.rename(tmp_path / "away")
+        seen.observer.check()
+
+        assert set(counted.values()) == {0.0}
+        assert count_of(instruments, "root_missing") == 1
+
+
+def count_of(instruments: Instruments, reason: str) -> float | None:
+    name = "sessionwatch_watch_blindness_total"
+    return instruments.registry.get_sample_value(name, {"reason": reason})
+
+
 def test_without_a_canary_the_root_is_left_untouched(root):
     with watching(root, with_canary=False) as seen:
         seen.observer.check()
@@ -607,6 +623,17 @@ def test_nothing_but_a_file_of_our_own_is_written_to(root, tmp_path, kind, caplo
         assert [record.message for record in caplog.records] == ["canary_refused"]
     assert victim.read_bytes() == b"precious"
     assert os.path.lexists(name)
+
+
+def test_a_file_of_another_user_is_not_written_to(root, monkeypatch):
+    (root / canary.NAME).write_bytes(b"precious")
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with watching(root) as seen:
+        seen.observer.check()
+
+        assert seen.watch.canary.refused == "it belongs to another user"
+        assert seen.observer.blind == {}
+    assert (root / canary.NAME).read_bytes() == b"precious"
 
 
 @pytest.mark.parametrize("forced", [True, False])
