@@ -220,14 +220,23 @@ def test_without_a_canary_the_missing_watches_are_counted(root, db):
         figure(told_s=told_s, append_s=arrival_s(service, root, "ann/p/b.jsonl"))
 
 
-def test_without_the_thread_that_works_notes_off_the_service_ends(root, db):
-    """It is ours and has no successor: a restart is the remedy."""
-    with harmed(db, root, victim="watcher-notes") as service:
+@pytest.mark.parametrize(
+    ("victim", "part"),
+    [
+        ("watcher-notes", "watcher"),
+        ("timer", "timer"),
+        ("timer-checks", "timer"),
+        ("usage-1", "workers"),
+    ],
+)
+def test_without_a_thread_of_ours_the_service_ends(root, db, victim, part):
+    """They have no successors: a restart is the remedy."""
+    with harmed(db, root, victim=victim) as service:
         service.harm(signal.SIGUSR1)
         append(root / "ann/p/a.jsonl", prompt_line("last event"))
-        wait_for(lambda: service.returncode is not None)
+        wait_for(lambda: service.returncode is not None, 60.0)
         assert service.returncode == 1
-        assert service.told("thread_died")[0]["threads"] == "['watcher']"
+        assert service.told("thread_died")[0]["threads"] == f"['{part}']"
 
 
 @pytest.mark.fault
