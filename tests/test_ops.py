@@ -148,6 +148,38 @@ def test_the_dashboard_is_whole():
     assert "uid: prometheus" in read("ops/grafana/datasources/prometheus.yml")
 
 
+def test_no_panel_of_the_dashboard_covers_another():
+    """Grafana moves what overlaps, and shows nothing of a kind it does not know."""
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in DASHBOARD["panels"])
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+
+    assert len(set(cells)) == len(cells)
+    assert max(x for x, _ in cells) < 24
+    assert {panel["type"] for panel in DASHBOARD["panels"]} == {"row", "stat", "timeseries"}
+
+
+def test_every_panel_asks_something_and_names_its_lines_by_labels_that_are_there():
+    for panel in (panel for panel in DASHBOARD["panels"] if panel["type"] != "row"):
+        refs = [target["refId"] for target in panel["targets"]]
+        assert refs
+        assert len(set(refs)) == len(refs), panel["title"]
+        for target in panel["targets"]:
+            labels = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+            kept = re.search(r"\bby \(([^)]+)\)", target["expr"])
+            there = (
+                set(re.split(r", *", kept[1]))
+                if kept
+                else set()
+                if "sum(" in target["expr"]
+                else None
+            )
+            assert there is None or labels <= there, panel["title"]
+
+
 # The container.
 
 
