@@ -318,15 +318,18 @@ def test_sources_are_watched_apart(tmp_path):
 
 
 def test_a_moved_out_file_does_not_hold_up_what_follows(root, tmp_path):
+    took_s = []
     with watching(root) as seen:
-        started_s = time.monotonic()
-        for number in range(12):
+        for number in range(13):
             append(root / "out.jsonl")
             (root / "out.jsonl").rename(tmp_path / "out.jsonl")
+            started_s = time.monotonic()
             append(root / f"{number}.jsonl")
             seen.wait_for_keys(f"{number}.jsonl")
+            took_s.append(time.monotonic() - started_s)
 
-    assert time.monotonic() - started_s < 12 * 0.5
+    # The middle one, because a busy machine may hold up some of them.
+    assert sorted(took_s)[6] < 0.4
 
 
 def test_callbacks_that_raise_are_counted_and_end_nothing(root):
