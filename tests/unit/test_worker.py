@@ -338,3 +338,27 @@ def test_the_agent_of_a_source_is_the_dialect_whatever_the_content_says(
     (commit,) = desk.commands
     assert isinstance(commit, Commit)
     assert commit.after.dialect == dialect
+
+
+def test_a_loss_whose_commit_is_fenced_or_fails_is_counted_with_the_one_that_is_written(
+    desk: Desk,
+) -> None:
+    registry = desk.world.instruments.registry
+
+    def counted() -> float | None:
+        labels = {"processor": "seen"}
+        return registry.get_sample_value("sessionwatch_lost_bytes_total", labels)
+
+    desk.take(LINE + b"half")
+    desk.world.files.delete(KEY)
+    desk.run()
+    desk.futures.pop().set_result(Receipt(fenced=True))
+    desk.run()
+    desk.futures.pop().set_exception(TransientError("no", reason="disk_full"))
+    before = counted()
+    desk.commands.clear()
+    desk.worker._failed.clear()
+    desk.run()
+    desk.answer()
+
+    assert (before, counted()) == (0, len(b"half"))
