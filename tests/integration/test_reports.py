@@ -438,4 +438,4 @@ def test_a_query_name_stands_once():
 
 
 def test_the_queries_of_the_reports_are_all_there():
-    assert set(load("reports.sql")) == {"counted", "called", *REPORTS}
+    assert set(load("usage/reports.sql")) == {"counted", "called", *REPORTS}
