@@ -321,6 +321,21 @@ def test_the_unit_exposes_little(unit):
     assert float(level[1]) <= 1.5, done.stdout
 
 
+def test_the_unit_gives_away_what_the_service_does_not_need():
+    """By name as well, because the level above forgives the loss of any one of these."""
+    given = set(read("ops/sessionwatch.service").splitlines())
+    wanted = {
+        "User=sessionwatch", "UMask=0077", "NoNewPrivileges=yes", "CapabilityBoundingSet=",
+        "AmbientCapabilities=", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes",
+        "PrivateDevices=yes", "PrivateUsers=yes", "ProtectProc=invisible",
+        "ProtectKernelTunables=yes", "MemoryDenyWriteExecute=yes", "RestrictNamespaces=yes",
+        "SystemCallFilter=@system-service", "SystemCallFilter=~@privileged @resources",
+        "IPAddressDeny=any", "IPAddressAllow=localhost", "KillMode=mixed",
+    }  # fmt: skip
+
+    assert wanted - given == set()
+
+
 def test_the_unit_reloads_by_the_signal_the_service_knows():
     text = read("ops/sessionwatch.service")
 
