@@ -69,7 +69,7 @@ image-check: .venv/.project ## Replay the Dockerfile in a fresh Debian root and 
 
 test-tools: ## Fetch Debian's tools that some tests use, else those are skipped (some need root)
 	[ "$$(id -u)" != 0 ] || { apt-get update --quiet=2 && \
-	  apt-get install --quiet=2 --yes --no-install-recommends debootstrap fish zsh; }
+	  apt-get install --quiet=2 --yes --no-install-recommends debootstrap fish strace zsh; }
 	@# Unpacked and not installed, because the package would start a Prometheus of its own.
 	mkdir -p .run/tools
 	cd .run/tools && apt-get --quiet=2 download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb

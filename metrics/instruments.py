@@ -4,7 +4,7 @@ The rule: in and out are counters, `sessionwatch_<thing>_<unit>[_total]`; gauges
 time from the parts themselves (`Instruments.watch`), so no thread has to keep them up to date.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -39,6 +39,25 @@ class Instruments:
         self.canary = histogram("canary_seconds", "Write to event, of canaries", _SECONDS)
         self.blindness = counter("watch_blindness", "Times a source became blind", "reason")
         self.sweep_seconds = histogram("sweep_seconds", "Seconds per sweep", _SECONDS, "source")
+
+    def expect(
+        self,
+        processors: Iterable[str] = (),
+        sources: Iterable[str] = (),
+        reasons: Iterable[str] = (),
+    ) -> None:
+        """Begin with 0 what is known to be counted: Prometheus sees no increase in a series that
+        begins with its first count, so no alert would tell of a first loss. `reasons` are those of
+        blindness."""
+        for processor in processors:
+            for counter in (self.bytes, self.lines, self.rows, self.retries, self.lost_bytes,
+                            self.fenced):  # fmt: skip
+                counter.labels(processor)
+        for source in sources:
+            self.sweeps.labels(source)
+            self.sweep_finds.labels(source)
+        for reason in reasons:
+            self.blindness.labels(reason)
 
     def watch(self, name: str, text: str, read: Callable[[], float], **labels: str) -> None:
         """A gauge whose value `read` gives at each scrape."""

@@ -75,16 +75,20 @@ class Engine:
         instruments: Instruments,
         backfill: Backfill | None = None,
         user: Callable[[SessionKey], str] = lambda key: user_of(key.path),
+        agent: Callable[[SessionKey], str] = lambda key: "",
         stopping: Callable[[], bool] = lambda: False,
         at_once: bool = False,
     ) -> None:
-        """`user` is whom a file belongs to, for fairness; once `stopping`, large reads end at the
-        next step; `at_once` drops all quiet times."""
+        """`user` is whom a file belongs to, for fairness; `agent` is its dialect, where that is
+        settled beforehand; once `stopping`, large reads end at the next step; `at_once` drops all
+        quiet times."""
         self._user = user
         self.sources = tuple(sources)
         self.world = World(
-            files, ledger, submit, new_generation, clock, limits, instruments, backfill, stopping
-        )
+            files, ledger, submit, new_generation, clock, limits, instruments, backfill, stopping,
+            agent=agent,
+        )  # fmt: skip
+        instruments.expect([processor.name for processor in registry.processors], self.sources)
         if sum(processor.kind == "line" for processor in registry.processors) > 1:
             self.world.decode = SharedDecoding()
         self.lanes = tuple(self._lane(p, at_once=at_once) for p in registry.processors)

@@ -205,13 +205,14 @@ class WholeReading:
         key: SessionKey,
         now_us: int,
         log: Logger,
+        dialect: str = "",
     ) -> None:
         self._file = file
         self._processor = processor
         self._limits = limits
         self._key = key
         self._tools = Tools(datetime.fromtimestamp(now_us / 1e6, UTC), log)
-        self.dialect = ""
+        self.dialect = dialect
         self.tail_bytes = 0
 
     def __iter__(self) -> Iterator[Step]:
@@ -246,7 +247,7 @@ class WholeReading:
         processor: Any = self._processor
         if processor.kind == "document":
             return list(processor.rows(Document(self._key, data))), 1, []
-        self.dialect = _dialect(data)
+        self.dialect = self.dialect or _dialect(data)
         lines, faults = decode(data, 0, self.dialect)
         return list(processor.rows(Session(self._key, lines), self._tools)), len(lines), faults
 

@@ -4,7 +4,7 @@ The rule: a value comes typed from TOML or as text from a variable, and both are
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -88,6 +88,17 @@ def choice(*words: str, about: str = "") -> Rule:
         return str(value)
 
     return Rule(read, " or ".join(f'"{word}"' for word in words), about)
+
+
+def one_of(words: Callable[[], Collection[str]], allowed: str, about: str = "") -> Rule:
+    """`words` are looked up with the first value, so that who sets none does not wait for them."""
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or value not in words():
+            raise ValueError
+        return value
+
+    return Rule(read, allowed, about)
 
 
 def text(pattern: str | re.Pattern[str], allowed: str, about: str = "") -> Rule:

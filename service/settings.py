@@ -9,7 +9,7 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
@@ -27,6 +27,7 @@ from service.rules import (
     flag,
     integer,
     names,
+    one_of,
     path,
     patterns,
     seconds,
@@ -46,14 +47,24 @@ class SourceSettings:
     name: str
     path: Path
     user: str | None = None
+    agent: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+
+
+def _agents() -> Collection[str]:
+    from processors.dialects import DIALECTS, UNKNOWN
+
+    return DIALECTS.keys() - {UNKNOWN}
 
 
 SOURCE_RULES = {
     "path": path("the folder"),
     "name": text(_SOURCE_NAME, "letters, digits, '.', '_' and '-'", "stays the same if it moves"),
     "user": text(r".{1,200}", "a name", "whose files they are; else the first folder below says"),
+    "agent": one_of(
+        _agents, 'a dialect such as "claude"', "who wrote them; else the head of each file says"
+    ),
     "include": patterns("only files whose path below the root fits one of these"),
     "exclude": patterns("no files whose path below the root fits one of these"),
 }

@@ -134,6 +134,7 @@ class Service:
             if self._reload_wanted:
                 self._reload_wanted = False
                 self._reload(reread)
+            self.observer.mind_the_checks()
             dead = self.dead()
             if dead:
                 log.error("thread_died", extra={"threads": dead})

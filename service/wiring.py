@@ -23,6 +23,7 @@ def sources_of(settings: Settings, registry: Registry) -> tuple[Source, ...]:
             s.path,
             s.name or "",
             user=s.user or None,
+            agent=s.agent or "",
             patterns=registry.patterns,
             include=s.include,
             exclude=s.exclude,
@@ -69,6 +70,7 @@ def build_engine(
         limits=limits,
         backfill=pool,
         user=disk.user_of,
+        agent=disk.agent_of,
         stopping=stopping,
         at_once=at_once,
     )

@@ -176,9 +176,12 @@ class Worker:
         world, processor = self._world, self._processor
         if processor.kind != "line":
             now_us = world.clock.now_us()
-            return WholeReading(file, processor, world.limits, key=key, now_us=now_us, log=log)
+            return WholeReading(
+                file, processor, world.limits, key=key, now_us=now_us, log=log,
+                dialect=world.agent(key),
+            )  # fmt: skip
         offset = entry.committed_bytes
-        dialect = entry.dialect if offset else ""
+        dialect = entry.dialect if offset else world.agent(key)
         if world.backfill:
             elsewhere = world.backfill.reading(key, file, processor, offset, entry.blocks, dialect)
             if elsewhere:

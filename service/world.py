@@ -59,6 +59,7 @@ class World:
     backfill: Backfill | None = None
     stopping: Callable[[], bool] = lambda: False
     decode: Decode = decode
+    agent: Callable[[SessionKey], str] = lambda key: ""
     names: Names = field(init=False)
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from service import cli
 from service.reload import LIVE
 from service.settings import PREFIX, PRICE_RULES, RULES, SOURCE_RULES
 from tests.tools import doc_tables
+from watcher.sight import REMEDIES
 
 ROOT = Path(__file__).resolve().parent.parent
 OPERATIONS, API, CLI = (ROOT / "docs" / f"{name}.md" for name in ("operations", "api", "cli"))
@@ -201,6 +202,14 @@ def test_every_alert_says_what_to_do():
     )
 
     assert sorted(listed) == sorted(alerts)
+
+
+def test_every_reason_of_blindness_says_what_to_do():
+    table = read(ROOT / "docs/reliability.md").partition("| reason | what to do |\n")[2]
+    rows = table.partition("\n\n")[0].splitlines()[1:]
+    listed = [reason for row in rows for reason in re.findall(r"`(\w+)`", row.split(" | ")[0])]
+
+    assert sorted(listed) == sorted(REMEDIES.keys() - {"not_started"})
 
 
 def test_links_within_a_document_lead_to_a_heading():

@@ -148,6 +148,38 @@ def test_the_dashboard_is_whole():
     assert "uid: prometheus" in read("ops/grafana/datasources/prometheus.yml")
 
 
+def test_no_panel_of_the_dashboard_covers_another():
+    """Grafana moves what overlaps, and shows nothing of a kind it does not know."""
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in DASHBOARD["panels"])
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+
+    assert len(set(cells)) == len(cells)
+    assert max(x for x, _ in cells) < 24
+    assert {panel["type"] for panel in DASHBOARD["panels"]} == {"row", "stat", "timeseries"}
+
+
+def test_every_panel_asks_something_and_names_its_lines_by_labels_that_are_there():
+    for panel in (panel for panel in DASHBOARD["panels"] if panel["type"] != "row"):
+        refs = [target["refId"] for target in panel["targets"]]
+        assert refs
+        assert len(set(refs)) == len(refs), panel["title"]
+        for target in panel["targets"]:
+            labels = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+            kept = re.search(r"\bby \(([^)]+)\)", target["expr"])
+            there = (
+                set(re.split(r", *", kept[1]))
+                if kept
+                else set()
+                if "sum(" in target["expr"]
+                else None
+            )
+            assert there is None or labels <= there, panel["title"]
+
+
 # The container.
 
 
@@ -199,6 +231,33 @@ def test_a_stop_may_take_as_long_as_the_service_takes():
 
     assert float(compose[1]) > drain_s
     assert float(unit[1]) > drain_s
+
+
+def compose_services():
+    """What compose.yaml says of each service, by name."""
+    text = read("compose.yaml").partition("\nservices:\n")[2].partition("\nvolumes:\n")[0]
+    parts = re.split(r"^  (\w+):\n", text, flags=re.M)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_compose_takes_foreign_images_by_their_full_version():
+    images = {n: re.findall(r"^    image: (\S+)", s, re.M) for n, s in compose_services().items()}
+
+    assert images.pop("sessionwatch") == ["sessionwatch"]
+    assert len(images) == 2
+    for (image,) in images.values():
+        assert re.fullmatch(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+", image)
+
+
+def test_no_container_of_compose_may_do_more_than_it_needs():
+    services = compose_services()
+
+    for name, said in services.items():
+        assert "    cap_drop:\n      - ALL\n" in said, name
+        assert '    security_opt:\n      - "no-new-privileges:true"\n' in said, name
+        assert "privileged: true" not in said
+    assert "    read_only: true\n" in services["sessionwatch"]
+    assert re.search(r"- \"\$\{SESSIONS:-[^}]+\}:/sessions:ro\"", services["sessionwatch"])
 
 
 def test_compose_publishes_to_this_machine_alone():
@@ -260,6 +319,21 @@ def test_the_unit_exposes_little(unit):
     level = re.search(r"exposure level for .+: ([\d.]+)", done.stdout)
 
     assert float(level[1]) <= 1.5, done.stdout
+
+
+def test_the_unit_gives_away_what_the_service_does_not_need():
+    """By name as well, because the level above forgives the loss of any one of these."""
+    given = set(read("ops/sessionwatch.service").splitlines())
+    wanted = {
+        "User=sessionwatch", "UMask=0077", "NoNewPrivileges=yes", "CapabilityBoundingSet=",
+        "AmbientCapabilities=", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes",
+        "PrivateDevices=yes", "PrivateUsers=yes", "ProtectProc=invisible",
+        "ProtectKernelTunables=yes", "MemoryDenyWriteExecute=yes", "RestrictNamespaces=yes",
+        "SystemCallFilter=@system-service", "SystemCallFilter=~@privileged @resources",
+        "IPAddressDeny=any", "IPAddressAllow=localhost", "KillMode=mixed",
+    }  # fmt: skip
+
+    assert wanted - given == set()
 
 
 def test_the_unit_reloads_by_the_signal_the_service_knows():

@@ -43,7 +43,8 @@ class Source:
     """A root whose session files are read, under a name that tells equal paths apart.
 
     `user`: whose files they are, where that is not the first folder below the root. `include`
-    and `exclude`: patterns of paths below the root (`watcher.wanted`).
+    and `exclude`: patterns of paths below the root (`watcher.wanted`). `agent`: the dialect of all
+    its files, where that is not for their content to say.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Source:
     patterns: tuple[str, ...] = SESSION_FILES
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    agent: str = ""
 
     @classmethod
     def at(
@@ -63,11 +65,12 @@ class Source:
         patterns: Iterable[str] = SESSION_FILES,
         include: Iterable[str] = (),
         exclude: Iterable[str] = (),
+        agent: str = "",
     ) -> "Source":
         """A source for any path; without a name it gets one from the folder it really is."""
         path = Path(os.path.abspath(root))
         chosen = (tuple(patterns), tuple(include), tuple(exclude))
-        return cls(name or _default_name(path), path, user, *chosen)
+        return cls(name or _default_name(path), path, user, *chosen, agent)
 
 
 class Disk:
@@ -126,6 +129,11 @@ class Disk:
         """Whose file it is."""
         source = self._by_name.get(key.source)
         return user_of(key.path) if source is None or source.user is None else source.user
+
+    def agent_of(self, key: SessionKey) -> str:
+        """The dialect it is read in; empty if its content says."""
+        source = self._by_name.get(key.source)
+        return source.agent if source else ""
 
     def _source(self, name: str) -> Source:
         try:

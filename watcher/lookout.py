@@ -26,7 +26,7 @@ STOP_S = 1.0
 
 
 class Lookout:
-    """All but `heard` and what reads is called under the lock of `watcher.source.Observer`."""
+    """All but `heard` and what reads is called under its lock in `watcher.source.Observer`."""
 
     def __init__(
         self,
@@ -54,15 +54,6 @@ class Lookout:
         self._try_again_s = 0.0
         self._swept_s = time.monotonic()
         self._between_sweeps_s = 0.0
-
-    @property
-    def unheard(self) -> bool:
-        """Is it to be swept again and again, because events do not speak for all of it?"""
-        return self.polled or (self.sight.blind and self.sight.why != "root_missing")
-
-    def complaint(self) -> str:
-        """Why it is not watched, and what to do."""
-        return f"{self.sight.why}: {sight.remedy(self.sight.why, _limits())}"
 
     def start(self) -> None:
         """Watch it if its root is there. A first watch is believed until it is refuted."""
@@ -186,6 +177,11 @@ class Lookout:
         if self.sight.blind:
             self._instruments.blindness.labels(self.sight.why).inc()
         log.log(news.level, news.event, extra={"source": self._source.name, **news.values})
+
+
+def complaint(why: str) -> str:
+    """Why a source is not watched, and what to do."""
+    return f"{why}: {sight.remedy(why, _limits())}"
 
 
 def _limits() -> dict[str, int]:

@@ -13,8 +13,8 @@ from pathlib import Path
 SHARED_TYPES = frozenset(
     {
         "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "lustre", "gpfs", "beegfs",
-        "orangefs", "pvfs2", "ocfs2", "gfs2", "9p", "vboxsf", "virtiofs", "prl_fs", "fuse",
-        "autofs",
+        "orangefs", "pvfs2", "ocfs2", "gfs2", "panfs", "wekafs", "coda", "9p", "vboxsf", "vmhgfs",
+        "virtiofs", "prl_fs", "drvfs", "fakeowner", "fuse", "autofs",
     }
 )  # fmt: skip
 _MOUNTINFO = Path("/proc/self/mountinfo")

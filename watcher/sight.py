@@ -15,6 +15,8 @@ RENEWAL_GAP_S = 30.0
 """A watch that is damaged again and again is made anew no more often than this."""
 SWEEP_LATE_S = 60.0
 """A polled source is blind when it was not swept for so long, and three times as long as usual."""
+CHECKS_LATE_S = 60.0
+"""Checks that have not ended for so long tell nothing any more: a root holds them up."""
 RENEWAL_SHARE = 100
 """Nor does making it take more than a hundredth of a core."""
 
@@ -27,6 +29,7 @@ REMEDIES: Mapping[str, str] = {
     "watch_refused": "look at the rights to the folder, and at the limits of this process",
     "thread_died": "nothing: it is started anew; if this repeats, report it",
     "sweep_late": "look at the server and the mount: the file system does not answer",
+    "checks_late": "look at the disks of the roots: one of them does not answer",
     "canary_late": "nothing: it is watched anew; if this repeats, the machine is too busy",
     "overflow": "nothing: a sweep makes up for it; if this repeats, raise"
     " fs.inotify.max_queued_events",
@@ -36,7 +39,7 @@ REMEDIES: Mapping[str, str] = {
 """Every reason there is, and what a person can do."""
 
 _NEEDS_A_PERSON = frozenset(
-    {"root_missing", "watch_limit", "instance_limit", "watch_refused", "sweep_late"}
+    {"root_missing", "watch_limit", "instance_limit", "watch_refused", "sweep_late", "checks_late"}
 )
 _AT_ONCE = frozenset({"root_missing", "root_replaced"})
 _LIMITS = {
@@ -149,6 +152,17 @@ def renewal_s(why: str, *, started_s: float, took_s: float) -> float:
 def sweep_is_late(*, since_s: float, before_s: float) -> bool:
     """Of a polled source: swept so long ago, and the time between the two sweeps before that."""
     return since_s > max(SWEEP_LATE_S, 3 * before_s)
+
+
+def unless_late(before: Sight, *, checked_s: float, now_s: float) -> Sight:
+    """What is known of a source now, if its last check ended then."""
+    late = now_s - checked_s > CHECKS_LATE_S
+    return replace(before, why="checks_late") if late and not before.blind else before
+
+
+def is_unheard(known: Sight) -> bool:
+    """Do events not speak for it as a whole, while a sweep might?"""
+    return known.blind and known.why != "root_missing"
 
 
 def blind_seconds(sights: Iterable[Sight], now_s: float) -> float:

@@ -11,14 +11,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from core.errors import ConfigurationError
 from core.keys import SessionKey
 from metrics.instruments import Instruments
 from watcher import canary, sight
 from watcher.disk import Disk, Source
-from watcher.lookout import Kind, Lookout
+from watcher.lookout import Kind, Lookout, complaint
 from watcher.notes import NOTES_MAX, Batch, Notes
+from watcher.sight import Sight
 
 log = logging.getLogger("sessionwatch.watcher")
 
@@ -48,9 +50,11 @@ class Observer:
         self._touch = touch
         self._sweep_wanted = sweep_wanted
         self._notes = Notes(notes_max)
-        self._lock = threading.Lock()
         self._stopped = False
-        known = instruments or Instruments()
+        self._checked_s = time.monotonic()
+        self._late_looks = 0
+        self._instruments = known = instruments or Instruments()
+        known.expect(reasons=sight.REMEDIES)
 
         def lookout(source: Source) -> Lookout:
             # What a processor takes for a session cannot be a canary.
@@ -61,43 +65,64 @@ class Observer:
             )  # fmt: skip
 
         self._lookouts = {source.name: lookout(source) for source in disk.sources}
+        # Of each source its own: a root that does not answer may hold up the checks, and no more.
+        self._locks = {source.name: threading.Lock() for source in disk.sources}
         self._thread = threading.Thread(target=self._run, name="watcher-notes", daemon=True)
 
     def start(self) -> None:
         """Watch every root that is there; `check` will find the others when they come."""
         self._thread.start()
-        with self._lock:
-            for lookout in self._lookouts.values():
+        for name, lookout in self._lookouts.items():
+            with self._locks[name]:
                 lookout.start()
+        self._checked_s = time.monotonic()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Stop watching. Notes not yet looked at are dropped."""
+        """Stop watching. Notes not yet looked at are dropped, as is a watch whose check hangs."""
         deadline_s = time.monotonic() + timeout_s
-        with self._lock:
-            self._stopped = True
-            for lookout in self._lookouts.values():
-                lookout.stop(deadline_s - time.monotonic())
+        self._stopped = True
+        for name, lookout in self._lookouts.items():
+            if self._locks[name].acquire(timeout=max(0.0, deadline_s - time.monotonic())):
+                try:
+                    lookout.stop(deadline_s - time.monotonic())
+                finally:
+                    self._locks[name].release()
         self._notes.close()
         if self._thread.ident is not None:
             self._thread.join(max(0.0, deadline_s - time.monotonic()))
 
     def check(self) -> None:
         """Look after the watches, every second or so: judge each, make anew what is damaged."""
-        with self._lock:
-            for lookout in () if self._stopped else self._lookouts.values():
-                lookout.check()
+        for name in self._lookouts:
+            with self._looking_at(name) as lookout:
+                if lookout:
+                    lookout.check()
+        self._checked_s = time.monotonic()
+
+    def mind_the_checks(self) -> None:
+        """Say so once if they do not come back; for a thread that no file system can hold up.
+
+        A second look must agree: who stood still for a minute is late in all threads at first.
+        """
+        late = [name for name, why in self.blind.items() if why == "checks_late"]
+        hint = sight.REMEDIES["checks_late"]
+        self._late_looks = self._late_looks + 1 if late else 0
+        for name in late if self._late_looks == 2 else ():
+            self._instruments.blindness.labels("checks_late").inc()
+            values = {"source": name, "reason": "checks_late", "hint": hint}
+            log.error("watch_blind", extra=values)
 
     def swept(self, source: str, folders_count: int) -> None:
         """A walk of a source saw so many folders: does the kernel watch as many?"""
-        with self._lock:
-            if not self._stopped:
-                self._lookouts[source].swept(folders_count)
+        with self._looking_at(source) as lookout:
+            if lookout:
+                lookout.swept(folders_count)
 
     def unlisted(self, source: str) -> None:
         """A sweep found that a source cannot be listed."""
-        with self._lock:
-            if not self._stopped:
-                self._lookouts[source].unlisted()
+        with self._looking_at(source) as lookout:
+            if lookout:
+                lookout.unlisted()
 
     def alive(self) -> bool:
         """Does the notes thread live? (A watch with a dead thread is blind, and made anew.)"""
@@ -106,21 +131,25 @@ class Observer:
     @property
     def blind(self) -> Mapping[str, str]:
         """The sources that are not watched as a whole, and why: a word of `sight.REMEDIES`."""
-        return {name: one.sight.why for name, one in self._lookouts.items() if one.sight.blind}
+        return {name: one.why for name, one in self._sights().items() if one.blind}
 
     @property
     def unheard(self) -> list[str]:
         """The sources that events do not speak for, as a whole or at all."""
-        return [name for name, lookout in self._lookouts.items() if lookout.unheard]
+        sights = self._sights()
+        return [
+            name
+            for name, lookout in self._lookouts.items()
+            if lookout.polled or sight.is_unheard(sights[name])
+        ]
 
     def complaints(self) -> list[str]:
         """For people: which sources are blind, why, and what to do."""
-        return [f"{name} is not watched: {self._lookouts[name].complaint()}" for name in self.blind]
+        return [f"{name} is not watched: {complaint(why)}" for name, why in self.blind.items()]
 
     def blind_seconds(self) -> float:
         """Since the first source that is blind became so; 0 if none is."""
-        sights = [lookout.sight for lookout in self._lookouts.values()]
-        return sight.blind_seconds(sights, time.monotonic())
+        return sight.blind_seconds(self._sights().values(), time.monotonic())
 
     @property
     def event_count(self) -> int:
@@ -153,6 +182,20 @@ class Observer:
         """How many folders could not be watched: a limit was reached, or they are unreadable."""
         watches = [lookout.watch for lookout in self._lookouts.values()]
         return sum(watch.refused_count for watch in watches if watch)
+
+    @contextmanager
+    def _looking_at(self, source: str) -> Iterator[Lookout | None]:
+        """The lookout of a source, for this thread alone; None after the end."""
+        with self._locks[source]:
+            yield None if self._stopped else self._lookouts[source]
+
+    def _sights(self) -> dict[str, Sight]:
+        """What is known of each source now. Without locks: a check that hangs may hold one."""
+        now_s, checked_s = time.monotonic(), self._checked_s
+        return {
+            name: sight.unless_late(one.sight, checked_s=checked_s, now_s=now_s)
+            for name, one in self._lookouts.items()
+        }
 
     def _run(self) -> None:
         while (batch := self._notes.take()) is not None:

@@ -30,7 +30,7 @@ ARRIVES_S = SWEEP_S + 1
 CHECK_S = 1.0
 CANARY_S = 5.0
 GAP_S = 30.0
-SLACK_S = 4.0
+SLACK_S = 8.0
 """What a busy test machine may add."""
 
 
@@ -66,7 +66,7 @@ def wait_until_blind(service: HarmedService, reason: str, timeout_s: float) -> f
     assert service.metric("watch_blind_seconds") > 0
     assert service.metric("watch_blind") == 1
     assert service.metric("ready") == 0
-    assert reason in [line["reason"] for line in service.told("watch_blind")]
+    wait_for(lambda: reason in [line["reason"] for line in service.told("watch_blind")])
     return took_s
 
 
@@ -77,7 +77,7 @@ def wait_until_seeing(service: HarmedService, timeout_s: float) -> float:
     took_s = time.monotonic() - started_s
     assert service.metric("watch_blind_seconds") == 0
     assert service.metric("watch_blind") == 0
-    assert service.told("watch_restored")[-1]["seconds"] > 0
+    assert wait_for(lambda: service.told("watch_restored"))[-1]["seconds"] > 0
     return took_s
 
 
@@ -220,14 +220,23 @@ def test_without_a_canary_the_missing_watches_are_counted(root, db):
         figure(told_s=told_s, append_s=arrival_s(service, root, "ann/p/b.jsonl"))
 
 
-def test_without_the_thread_that_works_notes_off_the_service_ends(root, db):
-    """It is ours and has no successor: a restart is the remedy."""
-    with harmed(db, root, victim="watcher-notes") as service:
+@pytest.mark.parametrize(
+    ("victim", "part"),
+    [
+        ("watcher-notes", "watcher"),
+        ("timer", "timer"),
+        ("timer-checks", "timer"),
+        ("usage-1", "workers"),
+    ],
+)
+def test_without_a_thread_of_ours_the_service_ends(root, db, victim, part):
+    """They have no successors: a restart is the remedy."""
+    with harmed(db, root, victim=victim) as service:
         service.harm(signal.SIGUSR1)
         append(root / "ann/p/a.jsonl", prompt_line("last event"))
-        wait_for(lambda: service.returncode is not None)
+        wait_for(lambda: service.returncode is not None, 60.0)
         assert service.returncode == 1
-        assert service.told("thread_died")[0]["threads"] == "['watcher']"
+        assert service.told("thread_died")[0]["threads"] == f"['{part}']"
 
 
 @pytest.mark.fault
@@ -311,6 +320,7 @@ def test_twenty_thousand_folders_with_an_overflow(tmp_path, db):
             append(root / "new/b.jsonl", line)
         started_s = time.monotonic()
         arrived_s = service.wait_for_bytes(root, "new/b.jsonl", 30.0)
+        service.wait_until(lambda: service.told("watch_blind"))  # It may be over by now.
         seeing_s = wait_until_seeing(service, 300.0)
         figure(arrived_s=arrived_s, seeing_s=seeing_s, since_s=time.monotonic() - started_s)
         assert service.metric("watch_renewals") == 1

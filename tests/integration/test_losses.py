@@ -153,6 +153,16 @@ def test_what_a_sweep_saw_in_a_known_file_counts_as_well(world):
     assert losses(world) == [("seen", "a.jsonl", 2 * len(LINE), "truncated")]
 
 
+def test_what_shrank_between_two_sweeps_before_its_turn_is_lost(world):
+    write(world, LINE * 3)
+    world.sweep()
+    write(world, LINE)
+    world.sweep()
+    look(world)
+
+    assert losses(world) == [("seen", "a.jsonl", 2 * len(LINE), "truncated")]
+
+
 def test_what_no_stat_ever_saw_cannot_be_counted(world):
     write(world, LINE * 3)
     world.files.delete(A)

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from core.errors import ConfigurationError
 from tests.tools.service import ServiceProcess
 from tests.tools.waiting import wait_for
 
@@ -75,15 +76,19 @@ def test_a_reload_of_wrong_settings_changes_nothing(service, config):
     assert (event["event"], event["changed"]) == ("reloaded", "[]")
 
 
-def test_limits_hold_for_what_is_read_after_the_reload(service, config, session):
-    limits = "[limits]\nline_max_bytes = 4096\nchunk_bytes = 4096\nsql_rows_max = 2\n"
+@pytest.mark.parametrize("count", [1, 30], ids=["in the service", "in a child"])
+def test_limits_hold_for_what_is_read_after_the_reload(service, config, session, count):
+    limits = "[limits]\nline_max_bytes = 4096\nchunk_bytes = 4096\nsql_rows_max = 2\nsql_s = 0.5\n"
     reload(service, config, SLOW + limits)
 
     with session.open("a") as file:
-        file.write(json.dumps(LINE) + "\n")
+        file.write((json.dumps(LINE) + "\n") * count)
 
     def reasons():
         return service.client.get("/api/v1/quarantine")["reasons"]
 
-    service.wait_until(lambda: "line_too_long" in reasons())
+    # With the first line, which does not tell whose file it is, so that all of it is read again.
+    service.wait_until(lambda: reasons() == {"line_too_long": count + 1})
     assert len(service.sql("select * from range(9)")) == 2
+    with pytest.raises(ConfigurationError, match=r"longer than 0\.5 s"):
+        service.sql("select count(*) from range(1e9::bigint), range(1e9::bigint)")

@@ -19,7 +19,7 @@ from core.errors import ConfigurationError
 from core.keys import SessionKey
 from metrics.instruments import Instruments
 from tests.tools.waiting import wait_for
-from watcher import canary, mounts, rootwatch, sight
+from watcher import canary, inotify, mounts, rootwatch, sight
 from watcher.disk import Disk, Source
 from watcher.lookout import Lookout
 from watcher.rootwatch import RootWatch
@@ -318,15 +318,18 @@ def test_sources_are_watched_apart(tmp_path):
 
 
 def test_a_moved_out_file_does_not_hold_up_what_follows(root, tmp_path):
+    took_s = []
     with watching(root) as seen:
-        started_s = time.monotonic()
-        for number in range(12):
+        for number in range(13):
             append(root / "out.jsonl")
             (root / "out.jsonl").rename(tmp_path / "out.jsonl")
+            started_s = time.monotonic()
             append(root / f"{number}.jsonl")
             seen.wait_for_keys(f"{number}.jsonl")
+            took_s.append(time.monotonic() - started_s)
 
-    assert time.monotonic() - started_s < 12 * 0.5
+    # The middle one, because a busy machine may hold up some of them.
+    assert sorted(took_s)[6] < 0.4
 
 
 def test_callbacks_that_raise_are_counted_and_end_nothing(root):
@@ -480,6 +483,32 @@ def test_folders_that_cannot_be_watched_are_counted(root, monkeypatch):
 
 
 @linux
+def test_at_the_limit_a_watch_is_made_anew_once_there_is_room_for_one_more(
+    root, unrested, monkeypatch
+):
+    add_watch = inotify_c.inotify_add_watch
+
+    def limited(fd: int, path: bytes, mask: int) -> int:
+        ctypes.set_errno(errno.ENOSPC)
+        return add_watch(fd, path, mask) if path == os.fsencode(root) else -1
+
+    (root / "u").mkdir()
+    monkeypatch.setattr(inotify_c, "inotify_add_watch", limited)
+    monkeypatch.setattr(inotify, "inotify_add_watch", lambda *_: -1)
+    with watching(root) as seen:
+        for _ in range(3):
+            seen.observer.check()
+        assert (seen.observer.blind, seen.observer.renewed_count) == ({"s": "watch_limit"}, 0)
+
+        monkeypatch.setattr(inotify_c, "inotify_add_watch", add_watch)
+        monkeypatch.setattr(inotify, "inotify_add_watch", add_watch)
+        wait_for(lambda: seen.checked() and not seen.observer.blind)
+        assert (seen.observer.renewed_count, seen.observer.refused_directories()) == (1, 0)
+        append(root / "u/a.jsonl")
+        seen.wait_for_keys("u/a.jsonl")
+
+
+@linux
 def test_an_unreadable_folder_makes_nothing_blind(root, monkeypatch):
     add_watch = inotify_c.inotify_add_watch
 
@@ -545,6 +574,22 @@ def test_a_canary_that_does_not_come_back_makes_blind(root, unrested, monkeypatc
         seen.wait_for_keys("a.jsonl")
 
 
+def test_every_reason_of_blindness_is_counted_from_0(root, tmp_path):
+    instruments = Instruments()
+    with watching(root, instruments=instruments) as seen:
+        counted = {why: count_of(instruments, why) for why in sight.REMEDIES}
+        root.rename(tmp_path / "away")
+        seen.observer.check()
+
+        assert set(counted.values()) == {0.0}
+        assert count_of(instruments, "root_missing") == 1
+
+
+def count_of(instruments: Instruments, reason: str) -> float | None:
+    name = "sessionwatch_watch_blindness_total"
+    return instruments.registry.get_sample_value(name, {"reason": reason})
+
+
 def test_without_a_canary_the_root_is_left_untouched(root):
     with watching(root, with_canary=False) as seen:
         seen.observer.check()
@@ -583,6 +628,17 @@ def test_nothing_but_a_file_of_our_own_is_written_to(root, tmp_path, kind, caplo
     assert os.path.lexists(name)
 
 
+def test_a_file_of_another_user_is_not_written_to(root, monkeypatch):
+    (root / canary.NAME).write_bytes(b"precious")
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with watching(root) as seen:
+        seen.observer.check()
+
+        assert seen.watch.canary.refused == "it belongs to another user"
+        assert seen.observer.blind == {}
+    assert (root / canary.NAME).read_bytes() == b"precious"
+
+
 @pytest.mark.parametrize("forced", [True, False])
 def test_what_is_polled_is_not_watched_but_asked_for(root, monkeypatch, forced):
     monkeypatch.setattr(mounts, "shared_type", lambda root: "" if forced else "nfs4")
@@ -600,6 +656,67 @@ def test_what_is_polled_is_not_watched_but_asked_for(root, monkeypatch, forced):
         monkeypatch.setattr(seen.lookout, "_between_sweeps_s", -1.0)
         seen.observer.check()
         assert seen.observer.blind == {"s": "sweep_late"}
+
+
+def test_a_root_that_does_not_answer_holds_up_the_checks_alone_and_that_is_told(
+    root, tmp_path, monkeypatch, caplog
+):
+    (tmp_path / "other").mkdir()
+    sources = [Source("s", root), Source("t", tmp_path / "other")]
+    observer = Observer(Disk(sources), touch=lambda _: None, sweep_wanted=lambda _: None)
+    observer.start()
+    asked, answers = threading.Event(), threading.Event()
+    check = observer._lookouts["s"].check
+
+    def hang() -> None:
+        asked.set()
+        assert answers.wait(30.0)
+        check()
+
+    monkeypatch.setattr(observer._lookouts["s"], "check", hang)
+    checks = threading.Thread(target=observer.check)
+    checks.start()
+    assert asked.wait(10.0)
+    observer.mind_the_checks()
+    assert observer.blind == {}
+
+    monkeypatch.setattr(sight, "CHECKS_LATE_S", 0.0)
+    wait_for(lambda: observer.blind == {"s": "checks_late", "t": "checks_late"})
+    observer.swept("t", 1)  # It would wait for ever.
+    observer.mind_the_checks()
+    assert caplog.records == []
+    observer.mind_the_checks()
+    observer.mind_the_checks()
+    assert (observer.unheard, observer.blind_seconds() > 0) == (["s", "t"], True)
+    assert "look at the disks" in observer.complaints()[0]
+    told = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [(one.message, one.source) for one in told] == [
+        ("watch_blind", "s"),
+        ("watch_blind", "t"),
+    ]
+
+    monkeypatch.setattr(sight, "CHECKS_LATE_S", 60.0)
+    answers.set()
+    checks.join(10.0)
+    assert observer.blind == {}
+    observer.stop()
+
+
+def test_a_stop_does_not_wait_for_a_root_that_does_not_answer(root, monkeypatch):
+    asked, answers = threading.Event(), threading.Event()
+    seen = Seen(root)
+    seen.observer.start()
+    monkeypatch.setattr(seen.lookout, "check", lambda: asked.set() or answers.wait(30.0))
+    checks = threading.Thread(target=seen.observer.check)
+    checks.start()
+    assert asked.wait(10.0)
+    started_s = time.monotonic()
+    seen.observer.stop(timeout_s=0.2)
+
+    assert time.monotonic() - started_s < 10.0
+    answers.set()
+    checks.join(10.0)
+    seen.lookout.stop(5.0)
 
 
 def test_inotify_may_be_forced_on_a_shared_file_system(root, monkeypatch):

@@ -180,13 +180,13 @@ class ServiceProcess:
         """As a power cut would do it, to the parent alone: nothing may outlive it."""
         self.process.kill()
         self.process.wait()
-        wait_for(lambda: not self.members(), 10.0)
+        wait_for(lambda: not self.members())
 
     def terminate(self) -> int:
         """SIGTERM, and the exit code."""
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(STOP_SECONDS)
-        wait_for(lambda: not self.members(), 10.0)
+        wait_for(lambda: not self.members())
         return code
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ T = TypeVar("T")
 LOOK_EVERY_S = 0.002
 
 
-def wait_for(condition: Callable[[], T], timeout_s: float = 10.0) -> T:
+def wait_for(condition: Callable[[], T], timeout_s: float = 30.0) -> T:
     """The first true answer of `condition`. Fails with its last answer after `timeout_s`."""
     deadline_s = time.monotonic() + timeout_s
     while not (answer := condition()):

@@ -15,6 +15,8 @@ MOUNTS = r"""
 64 27 0:54 / /over rw,relatime - cifs //host/share rw
 65 27 0:55 / /over rw,relatime - xfs /dev/vdb rw
 66 27 0:56 / /data/ro\134co rw,relatime - 9p drvfs rw
+67 27 0:57 / /host rw,relatime - fakeowner /run/host_mark/Users rw
+68 27 0:58 / /images rw,relatime - overlay overlay rw,lowerdir=/a,upperdir=/b
 """
 
 
@@ -32,6 +34,8 @@ MOUNTS = r"""
         ("/data/usb", ""),  # a disk of this machine
         ("/over/p", ""),  # mounted over the share
         ("/data/ro\\co", "9p"),
+        ("/host/.claude", "fakeowner"),  # folders that a desktop lends to its containers
+        ("/images/p", ""),
     ],
 )
 def test_what_a_root_lies_on(root, kind):

@@ -92,6 +92,7 @@ user = "amara"
 [[source]]
 path = "y"
 name = "a b"
+agent = "nobody"
 """
 
     found = faults(text, {"SESSIONWATCH_WORKERS": "many"}, {"host": ""}, tmp_path)
@@ -105,6 +106,7 @@ name = "a b"
         'SESSIONWATCH_WORKERS: workers is "many", allowed is an integer from 1 to 64',
         '--host: host is "", allowed is an address or a name',
         "s.toml:17: name is \"a b\", allowed is letters, digits, '.', '_' and '-'",
+        's.toml:18: agent is "nobody", allowed is a dialect such as "claude"',
     ]
 
 
@@ -150,12 +152,15 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path):
 
 def test_paths_of_the_file_are_relative_to_it(tmp_path):
     config = tmp_path / "s.toml"
-    config.write_text('db = "d/x.duckdb"\n[[source]]\npath = "logs"\nname = "team"\nuser = "mei"')
+    config.write_text(
+        'db = "d/x.duckdb"\n'
+        '[[source]]\npath = "logs"\nname = "team"\nuser = "mei"\nagent = "claude"'
+    )
 
     found = load(config, {})
 
     assert found.db == tmp_path / "d/x.duckdb"
-    assert found.sources == (SourceSettings("team", tmp_path / "logs", "mei"),)
+    assert found.sources == (SourceSettings("team", tmp_path / "logs", "mei", "claude"),)
 
 
 def test_a_home_folder_is_meant_by_a_tilde(tmp_path, monkeypatch):

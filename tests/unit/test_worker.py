@@ -12,7 +12,7 @@ from core.ledger import LedgerEntry
 from core.rows import Abandon, Chunk, Command, Commit, Receipt
 from service.limits import Limits
 from service.worker import Worker
-from tests.tools.processors import SeenLines
+from tests.tools.processors import SeenLines, WholeSession
 from tests.tools.simulation import World, key
 from watcher.disk import SourceMissing
 
@@ -323,3 +323,42 @@ def test_a_file_is_settled_once_its_stat_can_be_trusted_and_its_tail_is_quiet(
 
     assert desk.entry().settled is settled
     assert [round(after, 3) for _, after in desk.touches] == ([after_s] if after_s else [])
+
+
+@pytest.mark.parametrize("processor", [SeenLines(), WholeSession()])
+@pytest.mark.parametrize(("agent", "dialect"), [("", "unknown"), ("claude", "claude")])
+def test_the_agent_of_a_source_is_the_dialect_whatever_the_content_says(
+    processor: Any, agent: str, dialect: str
+) -> None:
+    desk = Desk(processor)
+    desk.worker._world.agent = lambda key: agent
+    desk.write(b'{"strange":"%s"}\n' % (b"x" * 1000) * 80)
+    desk.run()
+
+    (commit,) = desk.commands
+    assert isinstance(commit, Commit)
+    assert commit.after.dialect == dialect
+
+
+def test_a_loss_whose_commit_is_fenced_or_fails_is_counted_with_the_one_that_is_written(
+    desk: Desk,
+) -> None:
+    registry = desk.world.instruments.registry
+
+    def counted() -> float | None:
+        labels = {"processor": "seen"}
+        return registry.get_sample_value("sessionwatch_lost_bytes_total", labels)
+
+    desk.take(LINE + b"half")
+    desk.world.files.delete(KEY)
+    desk.run()
+    desk.futures.pop().set_result(Receipt(fenced=True))
+    desk.run()
+    desk.futures.pop().set_exception(TransientError("no", reason="disk_full"))
+    before = counted()
+    desk.commands.clear()
+    desk.worker._failed.clear()
+    desk.run()
+    desk.answer()
+
+    assert (before, counted()) == (0, len(b"half"))
