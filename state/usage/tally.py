@@ -30,6 +30,10 @@ PART_ROWS = 1_000_000
 """Copies counted in one statement: their ids and places take about 300 MB."""
 
 
+DIRTY_IDS_MAX = PART_ROWS // 4
+"""Messages counted anew at once; a message has two to three copies."""
+
+
 class Tally:
     """`cursor` gives a connection of its own for each run; safe from any thread.
 
@@ -132,13 +136,14 @@ def _caught_up(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
     (count,) = db.execute("SELECT count(*) FROM changed").fetchall()[0]
     if count:
         (first,) = db.execute("SELECT count(*) = 0 FROM usage_tallied").fetchall()[0]
-        touched = db.execute("SELECT DISTINCT dialect FROM changed").fetchall()
-        together = [name for (name,) in touched if name in _TOGETHER]
+        touched = {name for (name,) in db.execute(_TALLY["touched_agents"]).fetchall()}
+        together = sorted(touched & _TOGETHER.keys())
         _find(db, together)
-        if first:
+        if first or not _take_dirty(db, together, own):
+            _forget(db, rules)
+            _find(db, _TOGETHER)
             _take_all(db, own)
-        else:
-            _take_dirty(db, together, own)
+            db.execute(_TALLY["changed"])
         db.execute(_TALLY["remember"])
     return int(count)
 
@@ -167,13 +172,18 @@ def _find(db: duckdb.DuckDBPyConnection, agents: Collection[str]) -> None:
 
 def _take_dirty(
     db: duckdb.DuckDBPyConnection, together: Collection[str], own: Sequence[OwnPrice]
-) -> None:
+) -> bool:
+    """False if there are so many that counting all, in parts, is better: after a rescan, say."""
     dirty = _TALLY["dirty"].format(agents=_listed(together))
     db.execute(dirty.replace("FROM copies", f"FROM ({copies(found=True)}) copies"))
+    (ids,) = db.execute("SELECT count(*) FROM dirty").fetchall()[0]
+    if ids > DIRTY_IDS_MAX:
+        return False
     _count(db, "WHERE id IN (SELECT id FROM dirty)")
     db.execute(_TALLY["forget_dirty"])
     _insert(db, own)
     db.execute(_TALLY["touched_quarters"].format(sums=_TALLY["sums"]))
+    return True
 
 
 def _count(db: duckdb.DuckDBPyConnection, which: str) -> None:

@@ -17,6 +17,16 @@ WHERE l.processor IN ('usage', 'usage_documents')
   AND (s.generation IS DISTINCT FROM l.generation
        OR s.committed_bytes IS DISTINCT FROM l.committed_bytes)
 
+-- name: touched_agents
+-- Whose messages may have changed: those of changed files, and of what stood there before.
+SELECT dialect FROM changed
+UNION
+SELECT agent
+FROM usage_counted
+WHERE list_has_any(
+    file_ids, (SELECT coalesce(list(file_id), []) FROM changed WHERE replaced)
+)
+
 -- name: forget
 -- Nothing is counted any more.
 DELETE FROM usage_counted;

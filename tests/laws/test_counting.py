@@ -8,6 +8,7 @@ import json
 import random
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from processors.usage import Usage
 from processors.usage_documents import UsageDocuments
 from state.usage import tally
 from state.usage.tally import Tally
+from tests.tools.codex import counts, meta, rollout, turn
 from tests.tools.examples import fewer
 from tests.tools.simulation import SOURCE, DuckStorage, World
 
@@ -213,3 +215,32 @@ def test_a_tally_that_somebody_changed_is_found_out() -> None:
     db.execute("INSERT INTO usage_counted SELECT * REPLACE ('m5' AS id) FROM usage_counted LIMIT 1")
 
     assert counted.tally.prove() == ["m1", "m2", "m5"]
+
+
+def test_many_changed_messages_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted()
+    counted.do("append", KEYS[0], line("m1", "r1", 5, 0, "claude-opus-4-6", 0))
+    counted.tally.catch_up()
+    monkeypatch.setattr(tally, "DIRTY_IDS_MAX", 1)
+    monkeypatch.setattr(tally, "PART_ROWS", 1)
+    for key, name in zip(KEYS, ("m2", "m3", "m4", "m1"), strict=True):
+        counted.do("append", key, line(name, "r1", 9, 20, "claude-opus-4-6", 0))
+
+    assert counted.tally.catch_up() == 4
+    assert counted.tally.catch_up() == 0
+    assert counted.tables() == counted.rebuilt()
+
+
+def test_a_codex_file_that_becomes_another_agents_leaves_the_copies_of_its_messages() -> None:
+    codex = rollout([meta("t"), turn("gpt-5.5"), *counts((100, 40, 10, 4))])
+    counted = Counted()
+    for key in KEYS[:2]:
+        counted.do("append", key, codex)
+    counted.tally.catch_up()
+
+    counted.do("rewrite", KEYS[0], line("m1", "r1", 5, 0, "claude-opus-4-6", 0))
+    counted.tally.catch_up()
+
+    stepped = counted.tables()
+    assert len(stepped[0]) == 2
+    assert stepped == counted.rebuilt()
