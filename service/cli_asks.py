@@ -117,7 +117,7 @@ def usage(
     """What was used: tokens, cost and tool calls.
 
     REPORT is daily, weekly, monthly, blocks, session, project, user, agent, model, skill, plugin,
-    subagent, mcp, pr, version, tool or command.
+    subagent, mcp, pr, version, quota, tool or command.
 
     With --as, what ccusage 20.0.24 would print of the same Claude Code sessions, for which it
     counts in two ways; conformance says where we differ from what it did print.

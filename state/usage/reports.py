@@ -102,6 +102,15 @@ def _split(top: str, key: str, *parts: str) -> Callable[[Cursor, Asked], Report]
     return make
 
 
+def _quota(cursor: Cursor, asked: Asked) -> Report:
+    names = ("user", "agent", "quota", "slot", "usedPercent", "windowMinutes", "resetsAt", "plan",
+             "at")  # fmt: skip
+    rows = [dict(zip(names, row, strict=True)) for row in _ask(cursor, asked, "quota")]
+    moments = ("resetsAt", "at")
+    quotas = [row | {name: iso(row[name]) for name in moments} for row in rows]
+    return {"quotas": quotas, "totals": {}}
+
+
 def _blocks(cursor: Cursor, asked: Asked) -> Report:
     rows = _ask(cursor, asked, "counted", "blocks")
     now_ms = math.inf if asked["now_ms"] is None else asked["now_ms"]
@@ -134,6 +143,7 @@ REPORTS: Mapping[str, Callable[[Cursor, Asked], Report]] = {
     "pr": _split("prs", "pr", "pull_requests"),
     "command": _command,
     "version": drift.versions,
+    "quota": _quota,
 }
 
 

@@ -297,6 +297,24 @@ SELECT source, "user", session, count(*), count(*) FILTER (failed)
 FROM called
 GROUP BY ALL
 
+-- name: quota
+-- What agents last said of the limits of a plan, by user: how much is used, and when it is reset.
+SELECT
+    "user", agent, name, slot,
+    round(arg_max(used_bp, (at_us, source, path, "offset", seq)) / 100, 2),
+    arg_max(window_minutes, (at_us, source, path, "offset", seq)),
+    arg_max(resets_us, (at_us, source, path, "offset", seq)),
+    arg_max(plan, (at_us, source, path, "offset", seq)),
+    max(at_us)
+FROM all_quotas
+WHERE at_us IS NOT NULL
+  AND ($since_us::BIGINT IS NULL OR at_us >= $since_us::BIGINT)
+  AND ($until_us::BIGINT IS NULL OR at_us < $until_us::BIGINT)
+  AND ($user::VARCHAR IS NULL OR "user" = $user::VARCHAR)
+  AND ($agent::VARCHAR IS NULL OR agent = $agent::VARCHAR)
+GROUP BY ALL
+ORDER BY 1, 2, 3, 4
+
 -- name: exposed_calls
 SELECT
     "user", agent, name, count(*), count(*) FILTER (failed), count(*) FILTER (denied)

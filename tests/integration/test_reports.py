@@ -1,6 +1,6 @@
 import json
 import random
-from datetime import date
+from datetime import UTC, date, datetime
 
 import duckdb
 import pytest
@@ -9,6 +9,7 @@ from core.errors import ConfigurationError
 from state.sql import split
 from state.usage.options import ReportOptions
 from state.usage.reports import REPORTS
+from tests.tools.codex import event, meta, rollout
 from tests.tools.usage_tables import FIXTURES, add, create, ingest
 from tests.tools.usage_tables import reported as report
 
@@ -433,3 +434,18 @@ def test_a_sql_file_is_queries_by_name():
 def test_a_query_name_stands_once():
     with pytest.raises(ValueError, match="one"):
         split("-- name: one\nSELECT 1\n-- name: one\nSELECT 2\n")
+
+
+def test_a_quota_is_what_the_agent_last_said_of_it(db):
+    def at(minute: int, used: float) -> bytes:
+        limits = {"primary": {"used_percent": used, "window_minutes": 300, "resets_at": 1782896400}}
+        count = event("token_count", info=None, rate_limits=limits)
+        start = datetime(2026, 7, 1, 9, minute, tzinfo=UTC)
+        return rollout([meta(f"t{minute}"), count], start=start)
+
+    add(db, "ada/b.jsonl", at(30, 12.5))
+    add(db, "ada/a.jsonl", at(10, 5.0))
+
+    (row,) = report(db, "quota")["quotas"]
+    assert (row["user"], row["slot"], row["usedPercent"]) == ("ada", "primary", 12.5)
+    assert row["resetsAt"] == "2026-07-01T09:00:00.000Z"
