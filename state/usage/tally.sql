@@ -17,6 +17,11 @@ WHERE l.processor IN ('usage', 'usage_documents')
   AND (s.generation IS DISTINCT FROM l.generation
        OR s.committed_bytes IS DISTINCT FROM l.committed_bytes)
 
+-- name: changed_dialects
+-- What wrote the changed files, and whether a file of lines was replaced: nothing says any more what
+-- had written that one.
+SELECT DISTINCT dialect, coalesce(replaced, false) AND processor = 'usage' FROM changed
+
 -- name: forget
 -- Nothing is counted any more.
 DELETE FROM usage_counted;
@@ -37,10 +42,8 @@ UNION
 SELECT id FROM usage_counted WHERE agent IN ({agents})
 UNION
 SELECT id
-FROM usage_counted
-WHERE list_has_any(
-    file_ids, (SELECT coalesce(list(file_id), []) FROM changed WHERE replaced)
-)
+FROM (SELECT id, unnest(file_ids) AS file_id FROM usage_counted) JOIN changed USING (file_id)
+WHERE replaced
 
 -- name: forget_dirty
 -- The quarters of what goes and of what comes, then what goes.
