@@ -59,7 +59,7 @@ def register(service: "Service") -> None:
         beyond = partial(service.tallier.beyond_ccusage, counting)
         text = "Tokens we count and ccusage, counting so, does not"
         watch("usage_beyond_ccusage_tokens", text, beyond, counting=counting)
-    exposition = Exposition(service.store.cursor, lambda: service.store.revision)
+    exposition = Exposition(service.store.cursor, partial(_news, service))
     service.instruments.registry.register(UsageCollector(exposition.series))
 
 
@@ -73,6 +73,11 @@ def _depth(lane: "Lane") -> float:
 
 def _oldest_s(lane: "Lane") -> float:
     return lane.queue.oldest_s(time.monotonic())
+
+
+def _news(service: "Service") -> int:
+    """Grows with rows and with what is counted of them, which comes later."""
+    return service.store.revision + service.queries.tally.revision
 
 
 def _count(service: "Service", processor: str, status: str) -> float:

@@ -8,7 +8,7 @@ import logging
 import math
 from datetime import UTC, datetime
 
-from core.errors import SessionwatchError, TransientError
+from core.errors import SessionwatchError
 from core.seams import Clock
 from metrics.instruments import Instruments
 from service.timer import Timer
@@ -34,7 +34,7 @@ class Tallier:
         self._store = store
         self._clock = clock
         self._instruments = instruments
-        self._tallied_revision = -1
+        self._tallied: object = None
         self._beyond: dict[str, int] = {}
         jobs = {"tally": self._tally_up, "compare": self._compare}
         self._timer = Timer(jobs, clock, "tallier")
@@ -69,13 +69,13 @@ class Tallier:
         return max(COMPARED_EVERY_S, 10 * SHARE * took_s)
 
     def _tally_up(self) -> float:
-        revision, started_s = self._store.revision, self._clock.monotonic_s()
-        if revision == self._tallied_revision:
+        wanted, started_s = (self._store.revision, self._tally.own), self._clock.monotonic_s()
+        if wanted == self._tallied:
             return EVERY_S
         try:
-            self._tally.catch_up()
-            self._tallied_revision = revision
-        except TransientError as error:
+            self._queries.catch_up()
+            self._tallied = wanted
+        except SessionwatchError as error:
             if error.reason != "stopping":
                 log.warning("tally_failed", extra={"error": str(error)})
         took_s = self._clock.monotonic_s() - started_s

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, TransientError
 from core.keys import escape_path
 from core.ledger import LedgerEntry
 from core.prices import OwnPrice
@@ -123,30 +123,23 @@ class Queries:
 
         With a `key`, what the row of that key is made of (`state.usage.explain`).
         """
-        try:
+        self.catch_up()
+        with _reporting(), self._snapshot() as cursor:
+            if key is not None:
+                return explain.explain(cursor, report, storable(key), options)
+            return reports.report(cursor, report, options)
+
+    def catch_up(self) -> None:
+        """Count what is not counted yet. Raises `SessionwatchError` if that cannot be done now."""
+        with _reporting():
             self.tally.catch_up()
-            with self._cursor() as cursor:
-                if key is not None:
-                    return explain.explain(cursor, report, storable(key), options)
-                return reports.report(cursor, report, options)
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
-            raise ConfigurationError(
-                "the database lacks what this version of the report needs", reason="no_such_table",
-                hint="let this version's serve or ingest open it once",
-            ) from error  # fmt: skip
 
     def ccusage(
         self, counting: str, report: str, given: Mapping[str, str | None], now: datetime
     ) -> dict[str, Any]:
         """A report of `state.usage.ccusage`, asked for in the texts of a query string."""
-        try:
-            with self._cursor() as cursor:
-                return ccusage.report(cursor, counting, report, ccusage.options_of(given), now)
-        except (duckdb.CatalogException, duckdb.BinderException) as error:
-            raise ConfigurationError(
-                "the database lacks what this version of the report needs", reason="no_such_table",
-                hint="let this version's serve or ingest open it once",
-            ) from error  # fmt: skip
+        with _reporting(), self._snapshot() as cursor:
+            return ccusage.report(cursor, counting, report, ccusage.options_of(given), now)
 
     def beyond_ccusage(self, now: datetime) -> dict[str, int]:
         """Tokens of Claude Code that we count and each of ccusage's countings does not."""
@@ -177,9 +170,9 @@ class Queries:
     def wrong_messages(self) -> list[str]:
         """Ids of messages whose tally is not what the rows say: none, or the tally is broken."""
         try:
-            self.tally.catch_up()
-            return self.tally.prove()
-        except duckdb.CatalogException:  # Usage was never processed here.
+            with _reporting():
+                return self.tally.prove()
+        except ConfigurationError:  # Usage was never processed here.
             return []
 
     def interrupt(self) -> None:
@@ -192,12 +185,47 @@ class Queries:
         return [e for name in _stored_names(path) for e in self._store.ledger.at(name)]
 
     @contextmanager
+    def _snapshot(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """All that is asked of this cursor sees the database as it was at its first query."""
+        with self._cursor() as cursor:
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            try:
+                yield cursor
+            finally:
+                with suppress(duckdb.Error):  # One that failed may have ended it.
+                    cursor.execute("ROLLBACK")
+
+    @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         cursor = self._store.cursor()
         try:
             yield cursor
         finally:
             cursor.close()
+
+
+@contextmanager
+def _reporting() -> Iterator[None]:
+    """The database's own errors as what they mean to whoever asked for a report."""
+    try:
+        yield
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise ConfigurationError(
+            "the database lacks what this version of the report needs", reason="no_such_table",
+            hint="let this version's serve or ingest open it once",
+        ) from error  # fmt: skip
+    except duckdb.NotImplementedException as error:
+        raise ConfigurationError(
+            "the database does not know this time zone", reason="unknown_timezone",
+            hint="such as Europe/Berlin",
+        ) from error  # fmt: skip
+    except duckdb.FatalException:
+        raise
+    except duckdb.Error as error:
+        raise TransientError(
+            f"the report failed: {type(error).__name__}", reason="report_failed",
+            hint="ask for less, or raise memory_limit if this is about memory",
+        ) from error  # fmt: skip
 
 
 def _stored_names(path: str) -> Iterable[str]:

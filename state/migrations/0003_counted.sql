@@ -52,6 +52,7 @@ CREATE TABLE usage_counted (
 
 -- Sums per quarter of an hour, because every offset of a time zone is a multiple of one: what
 -- reports by day, week, month, model and user are added up from, however many messages there are.
+-- Many absurd messages together need more than 64 bits.
 CREATE TABLE usage_quarters (
     quarter BIGINT,
     "user" VARCHAR NOT NULL,
@@ -60,11 +61,11 @@ CREATE TABLE usage_quarters (
     messages BIGINT NOT NULL,
     final_messages BIGINT NOT NULL,
     unpriced_messages BIGINT NOT NULL,
-    input_tokens BIGINT NOT NULL,
-    output_tokens BIGINT NOT NULL,
-    cache_write_tokens BIGINT NOT NULL,
-    cache_read_tokens BIGINT NOT NULL,
-    cost_nano BIGINT NOT NULL
+    input_tokens HUGEINT NOT NULL,
+    output_tokens HUGEINT NOT NULL,
+    cache_write_tokens HUGEINT NOT NULL,
+    cache_read_tokens HUGEINT NOT NULL,
+    cost_nano HUGEINT NOT NULL
 );
 
 -- Which bytes of which file are in the two tables above. A file that differs from its ledger entry

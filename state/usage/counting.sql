@@ -32,12 +32,19 @@ SELECT
         ELSE true
     END AS finished,
     CASE WHEN model <> '<synthetic>' THEN model END AS model,
-    input_tokens,
-    output_tokens,
-    greatest(
-        cache_write_tokens, coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0)
-    ) AS cache_write_tokens,
-    cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reasoning_tokens,
+    -- No message has 10^18 tokens; one that claims it must not make the sums of all others overflow.
+    least(input_tokens, 1000000000000000000) AS input_tokens,
+    least(output_tokens, 1000000000000000000) AS output_tokens,
+    least(
+        greatest(
+            cache_write_tokens::HUGEINT,
+            coalesce(cache_write_5m_tokens, 0)::HUGEINT + coalesce(cache_write_1h_tokens, 0)
+        ),
+        1000000000000000000
+    )::BIGINT AS cache_write_tokens,
+    cache_write_5m_tokens, cache_write_1h_tokens,
+    least(cache_read_tokens, 1000000000000000000) AS cache_read_tokens,
+    reasoning_tokens,
     web_search_requests, service_tier, speed, geo, cost_nano, cwd, git_branch, agent_version,
     agent_id, sidechain, attributed_skill, attributed_plugin, attributed_mcp_server,
     attributed_mcp_tool, attributed_agent
@@ -46,7 +53,7 @@ JOIN (
     SELECT file_id, source, path, row_number() OVER (ORDER BY source, path) AS nth FROM files
 ) USING (source, path)
 -- What Claude Code writes in place of an answer (an API error) is not an API message.
-WHERE (model IS DISTINCT FROM '<synthetic>' OR input_tokens + output_tokens > 0)
+WHERE (model IS DISTINCT FROM '<synthetic>' OR greatest(input_tokens, output_tokens) > 0)
 
 -- name: counted
 -- Of the best rank, the copy with most tokens is the message (streamed copies grow), and the

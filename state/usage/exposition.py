@@ -7,7 +7,7 @@ since and a share of time has passed, so that scraping often costs nothing.
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import duckdb
@@ -44,17 +44,16 @@ class Exposition:
         with self._lock:
             revision, now_s = self._revision(), time.monotonic()
             if revision != self._kept_revision and now_s >= self._read_again_s:
-                self._kept, self._kept_revision = self._read(), revision
+                self._take(revision)
                 took_s = time.monotonic() - now_s
                 self._read_again_s = now_s + max(KEPT_S, KEPT_SHARE * took_s)
             return self._kept
 
-    def _read(self) -> list[Series]:
-        with closing(self._cursor()) as cursor:
-            try:
-                return list(_series(cursor))
-            except duckdb.CatalogException:
-                return []
+    def _take(self, revision: int) -> None:
+        """What cannot be read now (memory is short) stays as it was: a scrape has other metrics."""
+        with closing(self._cursor()) as cursor, suppress(duckdb.Error):
+            self._kept = list(_series(cursor))
+            self._kept_revision = revision
 
 
 def _series(cursor: asking.Cursor) -> Iterator[Series]:

@@ -42,11 +42,12 @@ def report_options(given: Mapping[str, str | None], now: datetime) -> ReportOpti
 def parameters(options: ReportOptions) -> dict[str, Any]:
     """What the queries are given. Raises `ConfigurationError` for what cannot be asked."""
     zone = days.zone(options.timezone)
-    until = days.day_named(options.until)
+    last = days.day_named(options.until)
+    until = last + timedelta(days=1) if last and last < date.max else None
     return {
         "timezone": zone.key,
         "since_us": days.midnight_us(days.day_named(options.since), zone),
-        "until_us": days.midnight_us(until + timedelta(days=1) if until else None, zone),
+        "until_us": days.midnight_us(until, zone),
         "user": options.user,
         "agent": options.agent,
         "now_ms": int(options.now.timestamp() * 1000) if options.now else None,

@@ -152,9 +152,10 @@ SELECT name,
 -- name: pull_requests
 -- A message belongs to the pull request that its session linked next, else to the last one before.
 , links AS (
-    SELECT DISTINCT source, "user", session, at_us AS linked_us, detail AS pr
+    SELECT source, "user", session, at_us AS linked_us, min(detail) AS pr
     FROM all_events
     WHERE kind = 'pr_link' AND detail <> '' AND at_us IS NOT NULL
+    GROUP BY ALL
 ), last_links AS (
     SELECT source, "user", session, arg_max(pr, (linked_us, pr)) AS last_pr
     FROM links
@@ -192,19 +193,22 @@ WITH times AS (
 ), prompts AS (
     SELECT
         arg_min(
-            {'source': source, 'user': "user", 'session': session},
+            {
+                'source': source, 'user': "user", 'session': session, 'agent': agent,
+                'at_us': at_us
+            },
             (coalesce(at_us, 9223372036854775807), source, path, "offset", seq)
         ) AS place
     FROM all_prompts
-    WHERE ($since_us::BIGINT IS NULL OR at_us >= $since_us::BIGINT)
-      AND ($until_us::BIGINT IS NULL OR at_us < $until_us::BIGINT)
-      AND ($user::VARCHAR IS NULL OR "user" = $user::VARCHAR)
-      AND ($agent::VARCHAR IS NULL OR agent = $agent::VARCHAR)
     -- Without its seq: of one prompt a document and a line have different ones.
     GROUP BY coalesce(uuid, concat(source, ':', path, ':', "offset", ':', seq))
 ), prompted AS (
     SELECT place.source, place."user", place.session, count(*) AS prompts
     FROM prompts
+    WHERE ($since_us::BIGINT IS NULL OR place.at_us >= $since_us::BIGINT)
+      AND ($until_us::BIGINT IS NULL OR place.at_us < $until_us::BIGINT)
+      AND ($user::VARCHAR IS NULL OR place."user" = $user::VARCHAR)
+      AND ($agent::VARCHAR IS NULL OR place.agent = $agent::VARCHAR)
     GROUP BY ALL
 ), active AS (
     SELECT

@@ -48,6 +48,8 @@ class Tally:
         self._lock = threading.Lock()
         self._running: duckdb.DuckDBPyConnection | None = None
         self._stopping = False
+        self.revision = 0
+        """How often the tables have changed: who reads them sees whether there is news."""
 
     def catch_up(self) -> int:
         """Bring the tables up to the ledger. How many files had changed.
@@ -58,10 +60,14 @@ class Tally:
         with self._lock:
             try:
                 with self._transaction() as db:
-                    return _caught_up(db, self.own)
+                    count = _caught_up(db, self.own)
+                self.revision += count > 0
+                return count
             except (duckdb.CatalogException, duckdb.BinderException, duckdb.FatalException):
                 raise
             except duckdb.Error as error:
+                if self._stopping:
+                    raise _stopped() from error
                 raise TransientError(
                     f"counting the messages failed: {type(error).__name__}", reason="tally_failed",
                     hint="raise memory_limit if this is about memory; no rows are lost by it",
@@ -70,16 +76,19 @@ class Tally:
     def prove(self) -> list[str]:
         """Count all rows anew and compare: ids of messages that are counted otherwise.
 
-        Nothing is kept; for `catch_up` has to be called before. Raises as it does.
+        What was committed since the last count is caught up with first, in the same transaction, so
+        a writer in between makes nothing wrong. Raises as DuckDB does.
         """
         with self._lock, self._transaction() as db:
+            _caught_up(db, self.own)
             _find(db, _TOGETHER)
             wrong: list[str] = []
             for which in _parts(db):
                 _count(db, which)
                 query = _TALLY["differences"].format(which=which)
                 wrong += [str(one) for (one,) in db.execute(query).fetchall()]
-            return wrong
+        self.revision += 1
+        return wrong
 
     def interrupt(self) -> None:
         """End what runs and refuse what comes: the service is stopping."""
@@ -91,7 +100,7 @@ class Tally:
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         if self._stopping:
-            raise TransientError("the service is stopping", reason="stopping")
+            raise _stopped()
         self._running = db = self._cursor()
         try:
             db.execute("BEGIN")
@@ -102,6 +111,10 @@ class Tally:
             with suppress(duckdb.Error):  # There is none any more where it was committed.
                 db.execute("ROLLBACK")
             db.close()
+
+
+def _stopped() -> TransientError:
+    return TransientError("the service is stopping", reason="stopping")
 
 
 def rebuild(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice] = ()) -> None:
@@ -136,8 +149,7 @@ def _caught_up(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
     (count,) = db.execute("SELECT count(*) FROM changed").fetchall()[0]
     if count:
         (first,) = db.execute("SELECT count(*) = 0 FROM usage_tallied").fetchall()[0]
-        touched = {name for (name,) in db.execute(_TALLY["touched_agents"]).fetchall()}
-        together = sorted(touched & _TOGETHER.keys())
+        together = _changed_together(db)
         _find(db, together)
         if first or not _take_dirty(db, together, own):
             _forget(db, rules)
@@ -146,6 +158,14 @@ def _caught_up(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
             db.execute(_TALLY["changed"])
         db.execute(_TALLY["remember"])
     return int(count)
+
+
+def _changed_together(db: duckdb.DuckDBPyConnection) -> list[str]:
+    """Agents of `_TOGETHER` with a change. A file that was replaced may have been one of theirs."""
+    rows = db.execute(_TALLY["changed_dialects"]).fetchall()
+    dialects = {dialect for dialect, _ in rows}
+    replaced = any(replaced for _, replaced in rows)
+    return [agent for agent in _TOGETHER if replaced or agent in dialects]
 
 
 def _take_all(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> None:

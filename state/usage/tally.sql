@@ -17,15 +17,10 @@ WHERE l.processor IN ('usage', 'usage_documents')
   AND (s.generation IS DISTINCT FROM l.generation
        OR s.committed_bytes IS DISTINCT FROM l.committed_bytes)
 
--- name: touched_agents
--- Whose messages may have changed: those of changed files, and of what stood there before.
-SELECT dialect FROM changed
-UNION
-SELECT agent
-FROM usage_counted
-WHERE list_has_any(
-    file_ids, (SELECT coalesce(list(file_id), []) FROM changed WHERE replaced)
-)
+-- name: changed_dialects
+-- What wrote the changed files, and whether a file of lines was replaced: nothing says any more what
+-- had written that one.
+SELECT DISTINCT dialect, coalesce(replaced, false) AND processor = 'usage' FROM changed
 
 -- name: forget
 -- Nothing is counted any more.
@@ -47,10 +42,8 @@ UNION
 SELECT id FROM usage_counted WHERE agent IN ({agents})
 UNION
 SELECT id
-FROM usage_counted
-WHERE list_has_any(
-    file_ids, (SELECT coalesce(list(file_id), []) FROM changed WHERE replaced)
-)
+FROM (SELECT id, unnest(file_ids) AS file_id FROM usage_counted) JOIN changed USING (file_id)
+WHERE replaced
 
 -- name: forget_dirty
 -- The quarters of what goes and of what comes, then what goes.

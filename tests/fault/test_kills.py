@@ -4,13 +4,21 @@ import itertools
 import os
 import random
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
+from core.errors import SessionwatchError
+from processors import registry
+from service.wiring import open_store
+from state.queries import Queries
+from state.usage.options import ReportOptions
+from state.usage.reports import REPORTS
 from tests.tools.corpus import corpus
 from tests.tools.databases import Difference, assert_same, digests, tables
-from tests.tools.service import ServiceProcess, ingested
+from tests.tools.service import ServiceProcess, ingested, sessionwatch, settings_for
+from tests.tools.usage_tables import FIXTURES
 from tests.tools.waiting import wait_for
 from tests.tools.writers import Traffic, append, assistant_line, session_lines
 
@@ -91,6 +99,97 @@ def test_three_kills_while_files_grow_lose_nothing_and_write_nothing_twice(tmp_p
 @pytest.mark.parametrize("seed", [1, 2])
 def test_twenty_kills_while_files_grow_lose_nothing_and_write_nothing_twice(tmp_path, seed):
     kill_while_files_grow(tmp_path, kills=20, files=50, seed=seed)
+
+
+class Asking:
+    """Asks for reports and scrapes without pause, whoever answers; a 500 is a fault."""
+
+    def __init__(self, service: ServiceProcess, threads: int) -> None:
+        self.answers = 0
+        self.faults: list[str] = []
+        self._service = service
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(seed,)) for seed in range(threads)
+        ]
+
+    def __enter__(self) -> "Asking":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, seed: int) -> None:
+        chance = random.Random(seed)
+        while not self._stopped.wait(0.01):
+            name = chance.choice(list(REPORTS))
+            try:
+                self._service.client.get(f"/api/v1/usage/{name}")
+                self.answers += 1
+            except SessionwatchError as error:
+                if error.reason not in ("service_silent", "stopping"):
+                    self.faults.append(f"{name}: {error.reason}: {error}")
+
+
+def grow_others(root: Path, share: float) -> None:
+    """Fixtures of Codex and Copilot, which count together, up to this share of their lines."""
+    for agent in ("codex", "copilot"):
+        for path in sorted((FIXTURES.parent / agent).rglob("*.jsonl")):
+            lines = path.read_bytes().splitlines(keepends=True)
+            target = root / agent / path.relative_to(FIXTURES.parent / agent)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            have = target.stat().st_size if target.exists() else 0
+            append(target, b"".join(lines[: int(share * len(lines))])[have:])
+
+
+def reports_of(db: Path, root: Path) -> dict[str, object]:
+    """Every report of a database that nobody serves."""
+    store = open_store(settings_for(db, root), registry.load())
+    try:
+        queries = Queries(store)
+        return {name: queries.usage(name, ReportOptions()) for name in REPORTS}
+    finally:
+        store.close()
+
+
+def kill_while_reports_are_asked(tmp_path: Path, *, kills: int, files: int, seed: int) -> None:
+    root, chance = tmp_path / "sessions", random.Random(seed)
+    service = ServiceProcess(tmp_path / "live.duckdb", root, **QUICK)
+    try:
+        with Traffic(root, files=files, seed=seed) as traffic, Asking(service, 3) as asking:
+            for number in range(kills):
+                grow_others(root, (number + 1) / kills)
+                service.spawn()
+                service.wait_until(service.ready)
+                service.wait_until(lambda old=asking.answers: asking.answers > old)
+                traffic.wait(chance.uniform(0.0, 2.5))
+                service.kill()
+        want = clean_ingest(root, tmp_path / "clean.duckdb")
+        service.start()
+        wait_for_tables(service, want)
+        assert service.terminate() == 0
+    finally:
+        service.close()
+    assert asking.faults == []
+    assert reports_of(service.db, root) == reports_of(want, root)
+    found = sessionwatch("doctor", "--deep", root, "--db", service.db)
+    assert (found.code, found.out) == (0, "")
+    print(f"\nkill -9 while reports are asked: {kills} kills, {asking.answers} answers")
+
+
+@pytest.mark.slow
+def test_two_kills_while_reports_are_asked_leave_the_reports_of_a_clean_ingest(tmp_path):
+    kill_while_reports_are_asked(tmp_path, kills=2, files=10, seed=5)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("seed", [6, 7])
+def test_twenty_kills_while_reports_are_asked_leave_the_reports_of_a_clean_ingest(tmp_path, seed):
+    kill_while_reports_are_asked(tmp_path, kills=20, files=40, seed=seed)
 
 
 def committed_bytes(service: ServiceProcess) -> int:

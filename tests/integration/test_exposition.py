@@ -5,6 +5,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from metrics.usage import NAMES_MAX, OTHER, Series, UsageCollector, bounded
+from state.usage import exposition
 from state.usage.exposition import Exposition
 from state.usage.reports import report
 from tests.tools.usage_tables import FIXTURES, create, ingest, reported
@@ -71,6 +72,21 @@ def test_a_scrape_without_news_asks_the_database_nothing(db):
     exposition = Exposition(cursor, lambda: 7)
     assert list(exposition.series()) == list(exposition.series())
     assert len(asked) == 1
+
+
+def test_what_cannot_be_read_now_is_shown_as_it_was(db, monkeypatch):
+    monkeypatch.setattr(exposition, "KEPT_S", 0.0)
+    monkeypatch.setattr(exposition, "KEPT_SHARE", 0.0)
+    revisions = iter(range(9))
+    shown = Exposition(db.cursor, lambda: next(revisions))
+    before = list(shown.series())
+
+    def refused(cursor):
+        raise duckdb.OutOfMemoryException("too much")
+
+    monkeypatch.setattr(exposition, "_series", refused)
+    assert before
+    assert list(shown.series()) == before
 
 
 def test_a_database_without_usage_has_no_series():

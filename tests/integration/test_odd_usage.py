@@ -8,6 +8,7 @@ import pytest
 
 from core.lines import Fault
 from state.usage.explain import explain
+from state.usage.reports import REPORTS
 from tests.tools.usage_tables import add, create, items, reported
 
 OPUS, HAIKU = "claude-opus-4-6", "claude-haiku-4-5-20251001"
@@ -70,6 +71,23 @@ def test_a_count_that_cannot_be_one_is_listed_with_its_place(count):
     ]
 
     assert [(fault.offset, fault.kept) for fault in faults] == [(len(GOOD), True)]
+
+
+def test_counts_that_no_sum_can_hold_stop_nobody_from_counting(db):
+    most = 2**63 - 1
+    tiers = {"ephemeral_5m_input_tokens": most, "ephemeral_1h_input_tokens": most}
+    every = dict.fromkeys(("input_tokens", "output_tokens", "cache_read_input_tokens"), most)
+    every |= {"cache_creation_input_tokens": most, "cache_creation": tiers}
+    add(db, "bob/p/s.jsonl", b"".join(line(every, f"odd-{n}") for n in range(20)))
+    add(db, "ada/p/s.jsonl", GOOD)
+
+    for name in REPORTS:
+        reported(db, name)
+    users = reported(db, "user")["users"]
+    assert [(row["user"], row["totalTokens"]) for row in users] == [
+        ("ada", 150),
+        ("bob", 20 * 4 * 10**18),
+    ]
 
 
 def test_clocks_of_1970_and_2099_have_days_of_their_own_and_a_price(db):

@@ -18,6 +18,7 @@ from processors.usage import Usage
 from processors.usage_documents import UsageDocuments
 from state.usage import tally
 from state.usage.tally import Tally
+from tests.tools import codex
 from tests.tools.codex import counts, meta, rollout, turn
 from tests.tools.examples import fewer
 from tests.tools.simulation import SOURCE, DuckStorage, World
@@ -81,6 +82,58 @@ steps = st.tuples(
     st.sampled_from(["append", "append", "rewrite", "delete", "tally", "collect"]),
     st.sampled_from(KEYS),
     contents,
+)
+
+OPUS = "claude-opus-4-6"
+HISTORY = codex.counts((10, 0, 5, 0), (20, 0, 5, 0), (30, 4, 5, 1))
+PARENT = [codex.meta("A"), codex.turn("gpt-5"), *HISTORY]
+CHILD = [codex.meta("B", fork="A"), codex.meta("A"), codex.turn("gpt-5.1"), *HISTORY]
+CHILD += codex.counts((7, 0, 1, 0), before=(60, 4, 15, 1))
+GRANDCHILD = [codex.meta("C", fork="B"), *CHILD, *codex.counts((9, 0, 2, 0), before=(67, 4, 16, 1))]
+
+
+def copilot(name: str) -> bytes:
+    """Two runs of a session: of one there is a total."""
+
+    def said(message: str, output: int) -> dict[str, Any]:
+        return {"messageId": message, "model": "gpt-5", "outputTokens": output}
+
+    used = {"gpt-5": {"usage": {"inputTokens": 40, "outputTokens": 12}}}
+    data = [
+        ("session.start", {}),
+        ("assistant.message", said("c1", 5)),
+        ("assistant.message", said(f"c2-{name}", 7)),
+        ("session.shutdown", {"modelMetrics": used}),
+        ("session.resume", {}),
+        ("assistant.message", said("c3", 9)),
+    ]
+    events = (
+        {"type": kind, "data": one, "id": f"{name}-{n}", "timestamp": f"2026-05-01T10:00:0{n}Z"}
+        for n, (kind, one) in enumerate(data)
+    )
+    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
+
+
+WHOLES = [
+    *(codex.rollout(lines) for lines in (PARENT, CHILD, GRANDCHILD)),
+    copilot("a"),
+    copilot("b"),
+    line("m1", "r1", 5, 0, OPUS, 4) + line("m2", "r1", 5, 0, OPUS, 4),
+    b"no agent wrote this\n",
+]
+
+
+def cut(whole: bytes, begin: int, end: int) -> bytes:
+    return b"".join(whole.splitlines(keepends=True)[begin:end])
+
+
+pieces = st.builds(
+    cut, st.sampled_from(WHOLES), st.sampled_from([0, 0, 0, 1, 3]), st.sampled_from([1, 4, 6, 99])
+)
+family_steps = st.tuples(
+    st.sampled_from(["append", "append", "rewrite", "delete", "tally", "tally", "collect"]),
+    st.sampled_from(KEYS),
+    pieces,
 )
 
 
@@ -153,6 +206,35 @@ def test_counting_in_steps_gives_what_counting_everything_gives(found: list[Any]
     assert stepped == counted.rebuilt()
 
 
+@fewer(0.25)
+@given(found=st.lists(family_steps, max_size=10))
+@example(
+    found=[
+        ("append", KEYS[0], WHOLES[0]),
+        ("append", KEYS[1], WHOLES[1]),
+        ("tally", KEYS[0], b""),
+        ("rewrite", KEYS[0], WHOLES[5]),
+    ]
+)
+@example(
+    found=[
+        ("append", KEYS[0], WHOLES[3]),
+        ("append", KEYS[1], cut(WHOLES[3], 0, 2)),
+        ("tally", KEYS[0], b""),
+        ("rewrite", KEYS[0], WHOLES[6]),
+    ]
+)
+def test_agents_whose_files_count_together_are_counted_in_steps_as_well(found: list[Any]) -> None:
+    counted = Counted()
+    for what, key, data in found:
+        counted.do(what, key, data)
+    counted.tally.catch_up()
+
+    assert counted.tally.prove() == []
+    stepped = counted.tables()
+    assert stepped == counted.rebuilt()
+
+
 @fewer(0.1)
 @given(
     contents=st.lists(contents, min_size=len(KEYS), max_size=len(KEYS)),
@@ -202,6 +284,15 @@ def test_a_message_of_a_rewritten_file_falls_back_to_the_copy_that_is_left() -> 
         'SELECT id, "user", output_tokens, final, copies FROM usage_counted ORDER BY id'
     )
     assert after.fetchall() == [("m1", "bob", 5, False, 1), ("m2", "ada", 1, False, 1)]
+
+
+def test_rows_that_came_since_the_last_count_are_no_difference() -> None:
+    counted = Counted()
+    counted.do("append", KEYS[0], line("m1", "r1", 5, 0, OPUS, 0))
+    counted.tally.catch_up()
+    counted.do("append", KEYS[0], line("m2", "r1", 5, 0, OPUS, 0))
+
+    assert counted.tally.prove() == []
 
 
 def test_a_tally_that_somebody_changed_is_found_out() -> None:
