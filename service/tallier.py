@@ -18,6 +18,9 @@ from state.store import Store
 log = logging.getLogger("sessionwatch.service")
 
 EVERY_S = 1.0
+FAILED_S = 60.0
+"""After a count that failed: it took memory that the writer needs, and reports try it as well."""
+AGAIN_S = 0.1
 COMPARED_EVERY_S = 600.0
 SHARE = 10
 """Counting takes at most a tenth of a core: after n seconds of it the next waits ten times n."""
@@ -55,8 +58,11 @@ class Tallier:
 
     def stop(self, timeout_s: float) -> bool:
         """End what runs: it is made up for at the next start. False if that took too long."""
+        ends_s = self._clock.monotonic_s() + timeout_s
         self._tally.interrupt()
-        return self._timer.stop(timeout_s)
+        while not (ended := self._timer.stop(AGAIN_S)) and self._clock.monotonic_s() < ends_s:
+            self._tally.interrupt()  # One between two statements is forgotten by DuckDB.
+        return ended
 
     def _compare(self) -> float:
         started_s = self._clock.monotonic_s()
@@ -72,12 +78,14 @@ class Tallier:
         wanted, started_s = (self._store.revision, self._tally.own), self._clock.monotonic_s()
         if wanted == self._tallied:
             return EVERY_S
+        rest_s = EVERY_S
         try:
             self._queries.catch_up()
             self._tallied = wanted
         except SessionwatchError as error:
             if error.reason != "stopping":
                 log.warning("tally_failed", extra={"error": str(error)})
+            rest_s = FAILED_S
         took_s = self._clock.monotonic_s() - started_s
         self._instruments.tally_seconds.observe(took_s)
-        return max(EVERY_S, SHARE * took_s)
+        return max(rest_s, SHARE * took_s)

@@ -138,7 +138,7 @@ class Queries:
         self, counting: str, report: str, given: Mapping[str, str | None], now: datetime
     ) -> dict[str, Any]:
         """A report of `state.usage.ccusage`, asked for in the texts of a query string."""
-        with _reporting(), self._snapshot() as cursor:
+        with _reporting(), self._cursor() as cursor:
             return ccusage.report(cursor, counting, report, ccusage.options_of(given), now)
 
     def beyond_ccusage(self, now: datetime) -> dict[str, int]:

@@ -33,21 +33,22 @@ SELECT
     END AS finished,
     CASE WHEN model <> '<synthetic>' THEN model END AS model,
     -- No message has 10^18 tokens; one that claims it must not make the sums of all others overflow.
-    least(input_tokens, 1000000000000000000) AS input_tokens,
-    least(output_tokens, 1000000000000000000) AS output_tokens,
+    -- Rows of vanished files have nothing in columns that came later.
+    least(coalesce(input_tokens, 0), 1000000000000000000) AS input_tokens,
+    least(coalesce(output_tokens, 0), 1000000000000000000) AS output_tokens,
     least(
         greatest(
-            cache_write_tokens::HUGEINT,
+            coalesce(cache_write_tokens, 0)::HUGEINT,
             coalesce(cache_write_5m_tokens, 0)::HUGEINT + coalesce(cache_write_1h_tokens, 0)
         ),
         1000000000000000000
     )::BIGINT AS cache_write_tokens,
     cache_write_5m_tokens, cache_write_1h_tokens,
-    least(cache_read_tokens, 1000000000000000000) AS cache_read_tokens,
-    reasoning_tokens,
-    web_search_requests, service_tier, speed, geo, cost_nano, cwd, git_branch, agent_version,
-    agent_id, sidechain, attributed_skill, attributed_plugin, attributed_mcp_server,
-    attributed_mcp_tool, attributed_agent
+    least(coalesce(cache_read_tokens, 0), 1000000000000000000) AS cache_read_tokens,
+    coalesce(reasoning_tokens, 0) AS reasoning_tokens,
+    coalesce(web_search_requests, 0) AS web_search_requests, service_tier, speed, geo, cost_nano, cwd, git_branch, agent_version,
+    agent_id, coalesce(sidechain, false) AS sidechain, attributed_skill, attributed_plugin,
+    attributed_mcp_server, attributed_mcp_tool, attributed_agent
 FROM ({messages})
 JOIN (
     SELECT file_id, source, path, row_number() OVER (ORDER BY source, path) AS nth FROM files

@@ -14,6 +14,8 @@ from state.usage.asking import Asked, Cursor
 
 ENOUGH_MESSAGES = 20
 """Below this a share is chance."""
+UNKNOWN = "unknown"
+"""Lines that name no version, of any time: nothing is before them."""
 FINAL_STEP = 0.3
 COPIES_FACTOR = 1.5
 
@@ -58,7 +60,7 @@ def _version(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _changes(row: Mapping[str, Any]) -> Iterator[str]:
-    if row["messages"] < ENOUGH_MESSAGES or row["before"] is None:
+    if row["messages"] < ENOUGH_MESSAGES or row["before"] is None or row["version"] == UNKNOWN:
         return
     before = f"since {row['before']}"
     if abs(row["final_share"] - row["final_before"]) >= FINAL_STEP:

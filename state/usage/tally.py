@@ -74,7 +74,8 @@ class Tally:
                 ) from error  # fmt: skip
 
     def prove(self) -> list[str]:
-        """Count all rows anew and compare: ids of messages that are counted otherwise.
+        """Count all rows anew and compare: ids of messages that are counted otherwise, and names of
+        sums that are not those of the counted messages.
 
         What was committed since the last count is caught up with first, in the same transaction, so
         a writer in between makes nothing wrong. Raises as DuckDB does.
@@ -87,6 +88,8 @@ class Tally:
                 _count(db, which)
                 query = _TALLY["differences"].format(which=which)
                 wrong += [str(one) for (one,) in db.execute(query).fetchall()]
+            sums = _TALLY["wrong_sums"].format(sums=_TALLY["sums"])
+            wrong += [str(one) for (one,) in db.execute(sums).fetchall()]
         self.revision += 1
         return wrong
 
@@ -95,7 +98,8 @@ class Tally:
         self._stopping = True
         running = self._running
         if running is not None:
-            running.interrupt()
+            with suppress(duckdb.Error):  # It may have been closed meanwhile.
+                running.interrupt()
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:

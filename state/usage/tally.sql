@@ -62,16 +62,29 @@ SELECT * FROM priced
 -- Messages whose tally is not what their copies say now.
 SELECT id FROM (
     SELECT id, request, at_us, source, path, "offset", seq, winner_file_id, winner_offset, copies,
-           final, input_tokens, output_tokens, cache_write_tokens, cache_read_tokens
+           final, agent, model, "user", session,
+           input_tokens, output_tokens, cache_write_tokens, cache_read_tokens
     FROM fresh
     EXCEPT ALL
     SELECT id, request, at_us, source, path, "offset", seq, winner_file_id, winner_offset, copies,
-           final, input_tokens, output_tokens, cache_write_tokens, cache_read_tokens
+           final, agent, model, "user", session,
+           input_tokens, output_tokens, cache_write_tokens, cache_read_tokens
     FROM usage_counted {which}
 )
 UNION
 (SELECT id FROM usage_counted {which} EXCEPT SELECT id FROM fresh)
 ORDER BY id
+LIMIT 1000
+
+-- name: wrong_sums
+-- Sums that are not those of the counted messages.
+SELECT DISTINCT concat('sum of ', "user", ' in quarter ', quarter)
+FROM (
+    (FROM usage_quarters EXCEPT ALL ({sums} FROM usage_counted GROUP BY ALL))
+    UNION ALL
+    (({sums} FROM usage_counted GROUP BY ALL) EXCEPT ALL FROM usage_quarters)
+) AS wrong (quarter, "user")
+ORDER BY ALL
 LIMIT 1000
 
 -- name: all_quarters

@@ -90,6 +90,36 @@ def test_counts_that_no_sum_can_hold_stop_nobody_from_counting(db):
     ]
 
 
+def test_lines_without_a_version_are_not_held_against_the_newest_one(db):
+    for number in range(30):
+        old = line({"input_tokens": 1}, f"old-{number}")
+        new = line({"input_tokens": 1}, f"new-{number}").replace(
+            b'"type"', b'"version":"2.1.0","type"', 1
+        )
+        add(db, f"ada/p/s{number}.jsonl", old.replace(b'"end_turn"', b"null") + new)
+
+    found = {row["version"]: row for row in reported(db, "version")["versions"]}
+    assert (found["unknown"]["finalShare"], found["2.1.0"]["finalShare"]) == (0.0, 1.0)
+    assert [row["change"] for row in found.values()] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "input_tokens", "output_tokens", "cache_write_tokens", "cache_read_tokens",
+        "reasoning_tokens", "web_search_requests", "sidechain", "model", "origin", "speed",
+    ],
+)  # fmt: skip
+def test_rows_from_before_a_column_was_there_stop_nobody_from_counting(db, column):
+    add(db, "bob/p/s.jsonl", line({"input_tokens": 3, "output_tokens": 4}))
+    db.execute(f"UPDATE usage_messages SET {column} = NULL")
+    add(db, "ada/p/s.jsonl", GOOD)
+
+    users = reported(db, "user")["users"]
+    assert [row["messages"] for row in users] == [1, 1]
+    assert (users[0]["totalTokens"], users[1]["totalTokens"] <= 7) == (150, True)
+
+
 def test_clocks_of_1970_and_2099_have_days_of_their_own_and_a_price(db):
     usage = {"input_tokens": 1000, "output_tokens": 0}
     for name, at in (("old", "1970-01-01T00:00:00.000Z"), ("far", "2099-12-31T23:59:59.999Z")):

@@ -1,5 +1,7 @@
 """Counting beside a running service: what it cannot do now costs nobody else anything."""
 
+import threading
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import duckdb
@@ -11,7 +13,9 @@ from service import tallier
 from service.supervisor import Service
 from state import queries
 from state.usage import exposition
+from state.usage.ccusage import COUNTINGS
 from state.usage.options import ReportOptions
+from state.usage.tally import Tally
 from tests.tools.service import in_process, quiet, settings_for
 from tests.tools.waiting import wait_for
 from tests.tools.writers import append, assistant_line, prompt_line
@@ -73,9 +77,37 @@ def test_a_count_that_needs_more_memory_than_there_is_is_told_and_made_up_for(
         with pytest.raises(TransientError) as told:
             messages(service)
         assert told.value.reason == "tally_failed"
+        assert service.tallier._tally_up() >= tallier.FAILED_S
         assert service.dead() == []
 
     assert messages(service) == 2
+
+
+def test_an_interrupt_that_falls_between_two_statements_is_given_again(root, service, monkeypatch):
+    begun, interrupted = threading.Event(), threading.Event()
+    interrupt = Tally.interrupt
+
+    def told(self: Tally) -> None:
+        interrupt(self)
+        interrupted.set()
+
+    def endless(db: duckdb.DuckDBPyConnection, *_: object) -> int:
+        begun.set()
+        interrupted.wait(30.0)
+        return len(db.execute("SELECT sum(hash(range)) FROM range(1000000000000)").fetchall())
+
+    monkeypatch.setattr(Tally, "interrupt", told)
+    monkeypatch.setattr("state.usage.tally._caught_up", endless)
+    append(root / "ada" / "p" / "s.jsonl", assistant_line("two"))
+    assert begun.wait(10.0)
+
+    assert service.tallier.stop(10.0)
+
+
+def test_what_we_count_beyond_ccusage_can_be_asked_while_the_service_runs(service):
+    beyond = service.queries.beyond_ccusage(datetime(2026, 5, 1, tzinfo=UTC))
+
+    assert beyond.keys() == set(COUNTINGS)
 
 
 @pytest.mark.parametrize("error", [duckdb.OutOfMemoryException, duckdb.CatalogException])
