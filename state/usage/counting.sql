@@ -46,8 +46,9 @@ SELECT
     cache_write_5m_tokens, cache_write_1h_tokens,
     least(coalesce(cache_read_tokens, 0), 1000000000000000000) AS cache_read_tokens,
     coalesce(reasoning_tokens, 0) AS reasoning_tokens,
-    coalesce(web_search_requests, 0) AS web_search_requests, service_tier, speed, geo, cost_nano, cwd, git_branch, agent_version,
-    agent_id, coalesce(sidechain, false) AS sidechain, attributed_skill, attributed_plugin,
+    coalesce(web_search_requests, 0) AS web_search_requests,
+    service_tier, speed, geo, cost_nano, cwd, git_branch, agent_version, agent_id,
+    coalesce(sidechain, false) AS sidechain, attributed_skill, attributed_plugin,
     attributed_mcp_server, attributed_mcp_tool, attributed_agent
 FROM ({messages})
 JOIN (
