@@ -16,8 +16,12 @@ SELECT * FROM all_messages WHERE agent NOT IN ({agents})
 -- a caller logged of its subagent.
 SELECT
     file_id, nth, source, path, "user", session, "offset", seq, agent,
+    -- With the agent's name, because only an agent's own ids are told apart by the agent. Claude Code's
+    -- stand alone: they are the API's.
     coalesce(
-        message_id, 'line:' || uuid, concat('at:', source, ':', path, ':', "offset", ':', seq)
+        CASE WHEN agent = 'claude' THEN message_id ELSE agent || ':' || message_id END,
+        'line:' || uuid,
+        concat('at:', source, ':', path, ':', "offset", ':', seq)
     ) AS id,
     request_id,
     CASE WHEN origin = 'progress' THEN 0 WHEN sidechain THEN 1 ELSE 2 END AS rank,

@@ -449,3 +449,14 @@ def test_a_quota_is_what_the_agent_last_said_of_it(db):
     (row,) = report(db, "quota")["quotas"]
     assert (row["user"], row["slot"], row["usedPercent"]) == ("ada", "primary", 12.5)
     assert row["resetsAt"] == "2026-07-01T09:00:00.000Z"
+
+
+def test_an_id_that_two_agents_use_is_two_messages(db):
+    add(db, "ada/p/s.jsonl", lines(message("m1", request_id=None)))
+    db.execute(
+        "INSERT INTO usage_messages SELECT * REPLACE ('pi' AS agent, 'ada/p/pi.jsonl' AS path) "
+        "FROM usage_messages"
+    )
+    db.execute("INSERT INTO files VALUES (99, 'drop', 'ada/p/pi.jsonl')")
+
+    assert report(db, "agent")["totals"]["messages"] == 2
