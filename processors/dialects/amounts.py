@@ -9,7 +9,7 @@ from typing import Any
 
 from core.lines import INTEGER_MAX
 from core.record import cost_nano
-from processors.dialects.claude_content import count, whole
+from processors.dialects.values import count, whole
 
 
 def amount(value: Any) -> int:

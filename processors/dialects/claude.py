@@ -18,7 +18,7 @@ import msgspec
 from core.record import TYPE_CHARS_MAX, Event, Prompt, Record, Usage, time_us
 from processors.dialects import claude_fields
 from processors.dialects.claude_ccusage import of_message, of_progress
-from processors.dialects.claude_content import NOTHING, Content, content_of, usage_of, word
+from processors.dialects.claude_content import NOTHING, Content, content_of, usage_of
 from processors.dialects.claude_events import (
     error_events,
     is_from_person,
@@ -34,6 +34,7 @@ from processors.dialects.claude_raw import (
     RawLine,
 )
 from processors.dialects.claude_text import Said, said
+from processors.dialects.values import word
 
 _MESSAGE_TYPES = ("assistant", "user")
 _ENVELOPE_TYPES = (*_MESSAGE_TYPES, "attachment", "progress", "system")

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from core.lines import INTEGER_MAX
 from core.record import (
     NAME_CHARS_MAX,
     ToolCall,
@@ -29,12 +28,12 @@ from processors.dialects.claude_raw import (
     ToolInput,
 )
 from processors.dialects.claude_text import denial, feedback
+from processors.dialects.values import count, mcp_parts, word
 
 _NO_TIERS = CacheTiers()
 _NO_SERVER_TOOLS = ServerTools()
 _SUBAGENT_TOOLS = ("Task", "Agent")
 _SKILL_TOOLS = ("Skill", "SlashCommand")
-_DIGITS_MAX = 19
 
 
 class Content(msgspec.Struct, frozen=True, gc=False):
@@ -115,29 +114,6 @@ def content_of(message: Message, *, outcome: Any = None, denial_kind: Any = None
     return Content(texts, image_count, tuple(calls), tuple(results))
 
 
-def word(value: Any) -> str | None:
-    """A name from a field that may hold anything."""
-    return value[:NAME_CHARS_MAX] or None if isinstance(value, str) else None
-
-
-def whole(value: Any) -> int | None:
-    """An integer from a field that may hold anything; fractions are cut."""
-    if isinstance(value, int | float) and -INTEGER_MAX <= value <= INTEGER_MAX:
-        return int(value)
-    return None
-
-
-def count(value: int | float | str | None) -> int | None:
-    """A token count; gateways write "12" or 12.0. None for what is not one."""
-    if value is None or type(value) is int:
-        return value
-    if isinstance(value, str):
-        digits = value.strip()
-        looks_right = digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS_MAX
-        value = int(digits) if looks_right else -1
-    return int(value) if 0 <= value <= INTEGER_MAX and value == int(value) else None
-
-
 def _tool_call(block: Block, message: Message) -> ToolCall:
     name = (block.name or "")[:NAME_CHARS_MAX]
     given = block.input if isinstance(block.input, ToolInput) else None
@@ -161,18 +137,6 @@ def _tool_call(block: Block, message: Message) -> ToolCall:
         message_id=message.id,
         model=message.model,
     )
-
-
-def mcp_parts(name: str) -> tuple[str | None, str, str]:
-    """Plug-in, server and tool of `mcp__<server>__<tool>` or `mcp__plugin_<plugin>_<server>__…`.
-
-    Names of plug-ins have no underscore (they are kebab-case), so the first one ends it.
-    """
-    server, _, tool = name.removeprefix("mcp__").partition("__")
-    plugin, _, plugin_server = server.removeprefix("plugin_").partition("_")
-    if server.startswith("plugin_") and plugin_server:
-        return plugin, plugin_server, tool
-    return None, server, tool
 
 
 def _skill(given: ToolInput | None) -> str | None:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from core.record import Event
-from processors.dialects.claude_content import whole, word
 from processors.dialects.claude_raw import Attachment, Compaction, Message, Outcome, RawLine
 from processors.dialects.claude_text import Said, command_events, said
+from processors.dialects.values import whole, word
 
 _LIMIT_RESET = re.compile(r"limit reached\|(\d{9,11})\b")
 _HOOK_FINE = ("hook_success", "hook_additional_context", "hook_system_message")

@@ -18,10 +18,10 @@ import msgspec
 
 from core.record import TYPE_CHARS_MAX, Event, Prompt, Quota, Record, ToolCall, ToolResult, Usage
 from core.record import time_us as iso_us
-from processors.dialects.claude_content import whole, word
 from processors.dialects.codex_raw import Git, Item, Payload, RawLine, Source, Subagent, ThreadSpawn
 from processors.dialects.codex_tools import call_of, ended, item_of, result_of
 from processors.dialects.codex_usage import info_usage, quotas_of, tokens_usage
+from processors.dialects.values import whole, word
 
 _ROLLOUT_TYPES = ("session_meta", "turn_context", "response_item", "event_msg", "compacted")
 _EXEC_TYPES = (

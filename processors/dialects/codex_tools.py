@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from core.record import NAME_CHARS_MAX, ToolCall, ToolKind, ToolResult
-from processors.dialects.claude_content import mcp_parts, word
 from processors.dialects.codex_raw import (
     Item,
     McpOk,
@@ -21,6 +20,7 @@ from processors.dialects.codex_raw import (
     SpawnArguments,
     Spawned,
 )
+from processors.dialects.values import mcp_parts, word
 
 _SUBAGENT_TOOL = "spawn_agent"
 _SPAWNED = '{"agent_id":'

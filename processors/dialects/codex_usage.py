@@ -10,8 +10,8 @@ from typing import Any
 
 from core.lines import INTEGER_MAX
 from core.record import Quota, Usage
-from processors.dialects.claude_content import count, whole, word
 from processors.dialects.codex_raw import Info, RateLimits, Tokens, Window
+from processors.dialects.values import count, whole, word
 
 _MICRO = 10**6
 _PERCENT_MAX = 10**6

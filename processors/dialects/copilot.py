@@ -32,7 +32,6 @@ from core.record import (
     Usage,
     time_us,
 )
-from processors.dialects.claude_content import count, word
 from processors.dialects.copilot_events import line_events
 from processors.dialects.copilot_raw import (
     Attachment,
@@ -46,6 +45,7 @@ from processors.dialects.copilot_raw import (
     ToolInput,
     ToolRequest,
 )
+from processors.dialects.values import count, word
 
 _FAMILIES = ("assistant", "hook", "permission", "session", "skill", "subagent", "system", "tool")
 _PLAIN_TYPES = ("abort", "user.message")

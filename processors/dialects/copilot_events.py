@@ -13,8 +13,8 @@ from typing import Any
 
 from core.lines import INTEGER_MAX
 from core.record import NAME_CHARS_MAX, Event
-from processors.dialects.claude_content import whole, word
 from processors.dialects.copilot_raw import Data, Metrics, Notification, Outcome, Requests
+from processors.dialects.values import whole, word
 
 _THOUSAND = 1000
 

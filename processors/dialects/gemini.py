@@ -21,9 +21,9 @@ import msgspec
 
 from core.record import TYPE_CHARS_MAX, Event, Prompt, Record, ToolCall, ToolResult, Usage, time_us
 from processors.dialects.amounts import added, amount
-from processors.dialects.claude_content import word
 from processors.dialects.gemini_raw import Call, Message, RawSession, Tokens
 from processors.dialects.gemini_tools import call_of, has_ended, result_of, texts_of
+from processors.dialects.values import word
 
 _UUID_CHARS = 36
 _API_ERROR = "[API Error"

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.record import NAME_CHARS_MAX, ToolCall, ToolKind, ToolResult
-from processors.dialects.claude_content import word
 from processors.dialects.gemini_raw import Arguments, Call
+from processors.dialects.values import word
 
 # "create_issue (github MCP Server)": the only place where a server's name ends for certain.
 _MCP_DISPLAY = re.compile(r"(.+) \((.+) MCP Server\)")

@@ -21,7 +21,6 @@ import msgspec
 
 from core.record import TYPE_CHARS_MAX, Event, Prompt, Record, Usage
 from processors.dialects.amounts import added, amount, milliseconds_us, spent_nano
-from processors.dialects.claude_content import whole, word
 from processors.dialects.opencode_raw import (
     Cache,
     Failure,
@@ -35,6 +34,7 @@ from processors.dialects.opencode_raw import (
     Tokens,
 )
 from processors.dialects.opencode_tools import call_of, result_of
+from processors.dialects.values import whole, word
 
 _ROLES = ("user", "assistant")
 _INTERRUPTED = "MessageAbortedError"

@@ -7,8 +7,8 @@ provider's and some providers count from zero in every session. Names of MCP too
 
 from core.record import ToolCall, ToolKind, ToolResult
 from processors.dialects.amounts import milliseconds_us
-from processors.dialects.claude_content import whole, word
 from processors.dialects.opencode_raw import Details, Part, State, Times, ToolInput
+from processors.dialects.values import whole, word
 
 _SUBAGENT_TOOL, _SKILL_TOOL = "task", "skill"
 _ENDED = ("completed", "error")

@@ -31,8 +31,8 @@ from core.record import (
     cost_nano,
     time_us,
 )
-from processors.dialects.claude_content import count, whole, word
 from processors.dialects.pi_raw import Block, Cost, Message, RawLine, Tokens, ToolInput
+from processors.dialects.values import count, whole, word
 
 _ROLES = ("assistant", "bashExecution", "custom", "hookMessage", "toolResult", "user")
 _SUBAGENT_TOOLS = ("subagent", "task")

@@ -156,10 +156,8 @@ def _caught_up(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
         together = _changed_together(db)
         _find(db, together)
         if first or not _take_dirty(db, together, own):
-            _forget(db, rules)
-            _find(db, _TOGETHER)
-            _take_all(db, own)
-            db.execute(_TALLY["changed"])
+            rebuild(db, own)
+            db.execute(_TALLY["changed"])  # Now it is all files.
         db.execute(_TALLY["remember"])
     return int(count)
 
