@@ -11,7 +11,7 @@ from service.cli_options import Config, Db, Json, Roots, config_file
 from service.cli_texts import Command, Group
 
 if TYPE_CHECKING:
-    from service.settings import Loaded
+    from service.loading import Loaded
 
 SHELLS = ("bash", "zsh", "fish")
 COMPLETE_VARIABLE = "_SESSIONWATCH_COMPLETE"
@@ -128,6 +128,6 @@ def _print(text: str) -> None:
 def _loaded(
     roots: list[Path] | None, config: Path | None, **flags: int | str | Path | None
 ) -> "Loaded":
-    from service import settings
+    from service import loading
 
-    return settings.read(config_file(config), os.environ, flags, roots or (), look=True)
+    return loading.read(config_file(config), os.environ, flags, roots or (), look=True)

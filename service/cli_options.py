@@ -34,9 +34,9 @@ def settings_of(
     db: Path | None, config: Path | None, roots: list[Path] | None = None, **flags: Any
 ) -> "Settings":
     """What file, environment and flags say; raises `ConfigurationError` with all faults."""
-    from service import settings
+    from service import loading
 
-    return settings.load(config_file(config), os.environ, {"db": db, **flags}, roots or ())
+    return loading.load(config_file(config), os.environ, {"db": db, **flags}, roots or ())
 
 
 def config_file(config: Path | None) -> Path | None:

@@ -9,14 +9,19 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from core.errors import ConfigurationError
-from service.settings import LIMIT_RULES, RULES, TOP_RULES, Settings, value_of
+from service.settings import RULES, Settings, value_of, with_values
 
 LIVE = frozenset(
     {
         "sweep_s", "poll_s", "drain_s", "log_format", "log_level",
-        "chunk_bytes", "line_max_bytes", "document_max_bytes", "session_max_bytes",
-        "tail_quiet_s", "stat_trust_s", "proof_max_s",
-        "attempts_max", "retry_first_s", "retry_max_s", "sql_s", "sql_rows_max",
+        *(
+            f"limits.{name}"
+            for name in (
+                "chunk_bytes", "line_max_bytes", "document_max_bytes", "session_max_bytes",
+                "tail_quiet_s", "stat_trust_s", "proof_max_s",
+                "attempts_max", "retry_first_s", "retry_max_s", "sql_s", "sql_rows_max",
+            )
+        ),
     }
 )  # fmt: skip
 
@@ -48,7 +53,8 @@ def reloaded(old: Settings, new: Settings) -> Reloaded:
         rest.append("source")
     if old.prices != new.prices:
         live.append("prices")
-    limits = {name: value_of(new, name) for name in live if name in LIMIT_RULES}
-    top = {name: value_of(new, name) for name in live if name in TOP_RULES}
-    changed = replace(old, prices=new.prices, limits=replace(old.limits, **limits), **top)
+    changed = with_values(
+        replace(old, prices=new.prices),
+        {name: value_of(new, name) for name in live if name in RULES},
+    )
     return Reloaded(changed, live, rest)

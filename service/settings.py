@@ -1,23 +1,17 @@
-"""Every setting: its default, what is allowed, and where it may come from.
+"""Every setting: its default and what is allowed.
 
-The rule: a new setting is one line in `Settings` (or `Limits`). A TOML file is overridden by the
-environment (`SESSIONWATCH_<NAME>`), that by the command line, and all faults of all three are told
-at once, each with the place to change.
+The rule: a new setting is one line in `Settings` or in the class of a table of its own, and where
+its value comes from is `service.loading`'s business.
 """
 
-import difflib
-import json
-import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import combinations
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, is_dataclass, replace
+from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
-from core.errors import ConfigurationError
 from core.prices import OwnPrice
-from service import settings_file
 from service.limits import Limits
 from service.rules import (
     Rule,
@@ -33,7 +27,6 @@ from service.rules import (
     seconds,
     text,
 )
-from service.settings_file import Entry, Given
 
 PREFIX = "SESSIONWATCH_"
 _SIZE = re.compile(r"[1-9]\d{0,8}(\.\d+)? ?[KMGT]i?B")
@@ -115,80 +108,24 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
 
-class Origin(NamedTuple):
-    """Where a value came from: `kind` is file, environment, flag or default."""
-
-    kind: str
-    place: str = ""
-
-
-class Loaded(NamedTuple):
-    """The settings, where each value came from by name, and the same for each source and each
-    price of one's own, in order."""
-
-    settings: Settings
-    origins: Mapping[str, Origin]
-    source_origins: Sequence[Origin]
-    price_origins: Sequence[Origin]
-
-
-def load(
-    config: Path | None = None,
-    environ: Mapping[str, str] | None = None,
-    flags: Mapping[str, Any] | None = None,
-    roots: Sequence[Path] = (),
-) -> Settings:
-    """Settings from a file, the environment, flags by name and roots of the command line.
-
-    A root that the file also names keeps what the file says of it. Raises `ConfigurationError`
-    that lists every fault.
-    """
-    return read(config, environ, flags, roots).settings
-
-
-def read(
-    config: Path | None = None,
-    environ: Mapping[str, str] | None = None,
-    flags: Mapping[str, Any] | None = None,
-    roots: Sequence[Path] = (),
-    *,
-    look: bool = False,
-) -> Loaded:
-    """`load`, and where everything came from; with `look`, roots that exclude each other are
-    faults as well, which otherwise only the start of the service tells."""
-    environ = os.environ if environ is None else environ
-    faults: list[str] = []
-    file = settings_file.read(config, _KNOWN, faults) if config else settings_file.NOTHING
-    given = dict(file.values)
-    origins = {name: Origin("file", one.place) for name, one in given.items()}
-    for kind, found in (
-        ("environment", _from_environment(environ, faults)),
-        ("flag", _from_flags(flags or {})),
-    ):
-        given |= found
-        origins |= {name: Origin(kind, one.place) for name, one in found.items()}
-    values = dict(_checked(RULES, given, faults))
-    named = [Path(root) for root in environ.get(PREFIX + "ROOTS", "").split(os.pathsep) if root]
-    named_by = Origin("flag", "ROOT") if roots else Origin("environment", PREFIX + "ROOTS")
-    sources = _sources(file, list(roots) or named, named_by, faults)
-    prices = list(_prices(_priced_by(file, environ, faults), faults))
-    if look:
-        faults += _excluding_each_other(sources)
-    if faults:
-        raise ConfigurationError(
-            "\n  ".join(["the settings are wrong:", *faults]), reason="settings"
-        )
-    limits = {name: values.pop(name) for name in LIMIT_RULES if name in values}
-    chosen = tuple(source for source, _ in sources)
-    own = tuple(price for price, _ in prices)
-    settings = Settings(sources=chosen, prices=own, limits=replace(Limits(), **limits), **values)
-    origins_of = ([origin for _, origin in placed] for placed in (sources, prices))
-    return Loaded(settings, origins, *origins_of)
-
-
 def value_of(settings: Settings, name: str) -> Any:
-    """The value of a setting or limit by its name."""
-    return getattr(settings.limits if name in LIMIT_RULES else settings, name)
+    """The value of a setting by its name, `table.name` for one of a table."""
+    return attrgetter(name)(settings)
+
+
+def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """The settings with other values, by the same names."""
+    top = {name: value for name, value in values.items() if name in TOP_RULES}
+    for table, rules in TABLE_RULES.items():
+        inner = {name: values[f"{table}.{name}"] for name in rules if f"{table}.{name}" in values}
+        if inner:
+            top[table] = replace(getattr(settings, table), **inner)
+    return replace(settings, **top)
+
+
+def variable_of(name: str) -> str:
+    """The environment's name of a setting. Limits are called as they are, without their table."""
+    return PREFIX + name.removeprefix("limits.").replace(".", "_").upper()
 
 
 def _rules_of(declared: type) -> dict[str, Rule]:
@@ -200,95 +137,11 @@ def _rules_of(declared: type) -> dict[str, Rule]:
 
 
 TOP_RULES = _rules_of(Settings)
-LIMIT_RULES = _rules_of(Limits)
-RULES = TOP_RULES | LIMIT_RULES
-_KNOWN = settings_file.Known(TOP_RULES, LIMIT_RULES, SOURCE_RULES, PRICE_RULES)
-_KNOWN_PRICES = settings_file.Known((), (), (), PRICE_RULES)
-
-
-def _checked(
-    rules: Mapping[str, Rule], given: Mapping[str, Given], faults: list[str]
-) -> Iterator[tuple[str, Any]]:
-    for name, (place, raw, base) in given.items():
-        try:
-            value = rules[name].read(raw)
-        except (ValueError, TypeError, RuntimeError):
-            shown = json.dumps(raw, default=str)[:60]
-            faults.append(f"{place}: {name} is {shown}, allowed is {rules[name].allowed}")
-            continue
-        yield name, base / value if isinstance(value, Path) else value
-
-
-def _from_environment(environ: Mapping[str, str], faults: list[str]) -> dict[str, Given]:
-    found = {}
-    for variable, value in environ.items():
-        name = variable.removeprefix(PREFIX).lower()
-        if not variable.startswith(PREFIX) or not value:  # Empty is how compose files say unset.
-            continue
-        if name in RULES:
-            found[name] = Given(variable, value, Path())
-        # Others may share the prefix (Kubernetes sets such variables), so only a near miss counts.
-        elif near := difflib.get_close_matches(name, RULES, 1, cutoff=0.75):
-            faults.append(f"{variable} is no setting: did you mean {PREFIX}{near[0].upper()}?")
-    return found
-
-
-def _from_flags(flags: Mapping[str, Any]) -> dict[str, Given]:
-    return {
-        name: Given(f"--{name.replace('_', '-')}", value, Path())
-        for name, value in flags.items()
-        if value is not None
-    }
-
-
-_Placed = tuple[SourceSettings, Origin]
-
-
-def _sources(
-    file: settings_file.FileContent, roots: Sequence[Path], named_by: Origin, faults: list[str]
-) -> list[_Placed]:
-    found: list[_Placed] = []
-    for given, place in file.sources:
-        values = dict(_checked(SOURCE_RULES, given, faults))
-        if "path" in values:
-            found.append((SourceSettings(**({"name": ""} | values)), Origin("file", place)))
-    if not roots:
-        return found
-    by_place = {os.path.realpath(source.path): source for source, _ in found}
-    folders = [root.expanduser() for root in roots]
-    chosen = (by_place.get(os.path.realpath(f)) or SourceSettings("", f) for f in folders)
-    return [(source, named_by) for source in chosen]
-
-
-def _priced_by(
-    file: settings_file.FileContent, environ: Mapping[str, str], faults: list[str]
-) -> list[Entry]:
-    """The prices of the settings file, or those of a file of their own that a variable names."""
-    named = environ.get(PREFIX + "PRICES")
-    if not named:
-        return file.prices
-    return settings_file.read(Path(named).expanduser(), _KNOWN_PRICES, faults).prices
-
-
-def _prices(entries: Sequence[Entry], faults: list[str]) -> Iterator[tuple[OwnPrice, Origin]]:
-    for given, place in entries:
-        found = dict(_checked(PRICE_RULES, given, faults))
-        since, until = found.pop("from", None), found.get("until")
-        if not given.keys() - {"model", "from", "until"}:
-            faults.append(f"{place}: no price is given: write input, output, … or multiplier")
-        elif since and until and since > until:
-            faults.append(f"{place}: it ends on {until}, before it begins on {since}")
-        elif "model" in found:
-            yield OwnPrice(**found, since=since), Origin("file", place)
-
-
-def _excluding_each_other(sources: Sequence[_Placed]) -> Iterator[str]:
-    for (one, _), (other, origin) in combinations(sources, 2):
-        if one.name and one.name == other.name:
-            yield f"{origin.place}: two sources are called {one.name}"
-        ours, theirs = (os.path.join(os.path.realpath(s.path), "") for s in (one, other))
-        if ours.startswith(theirs) or theirs.startswith(ours):
-            yield (
-                f"{origin.place}: {other.path} and {one.path} lie one within the other, "
-                "so files would be counted twice"
-            )
+TABLE_RULES = {
+    name: _rules_of(hint)
+    for name, hint in get_type_hints(Settings).items()
+    if isinstance(hint, type) and is_dataclass(hint)
+}
+RULES = TOP_RULES | {
+    f"{table}.{name}": rule for table, rules in TABLE_RULES.items() for name, rule in rules.items()
+}

@@ -32,28 +32,34 @@ class Entry(NamedTuple):
 
 
 class FileContent(NamedTuple):
-    """Settings by name, and what is said of each source and each price of one's own."""
+    """Settings by name (those of a table as `table.name`), and the entries of each list."""
 
     values: dict[str, Given]
-    sources: list[Entry]
-    prices: list[Entry]
+    lists: Mapping[str, list[Entry]]
+
+
+class KnownList(NamedTuple):
+    """A list such as [[source]]: the names of an entry, the one it needs, what an entry is for."""
+
+    names: Collection[str]
+    needed: str
+    each: str
 
 
 class Known(NamedTuple):
-    """The names a file may use, by the table they stand in."""
+    """The names a file may use: at the top, in each table, and in the entries of each list."""
 
     top: Collection[str]
-    limits: Collection[str]
-    source: Collection[str]
-    price: Collection[str]
+    tables: Mapping[str, Collection[str]]
+    lists: Mapping[str, KnownList]
 
     def everything(self) -> list[str]:
         """All names, whichever table they belong to."""
-        lists = ("source", "prices", "limits")
-        return [*self.top, *self.limits, *self.source, *self.price, *lists]
+        inner = (*self.tables.values(), *(one.names for one in self.lists.values()))
+        return [*self.top, *(name for names in inner for name in names), *self.lists, *self.tables]
 
 
-NOTHING = FileContent({}, [], [])
+NOTHING = FileContent({}, {})
 
 
 def read(config: Path, known: Known, faults: list[str]) -> FileContent:
@@ -69,14 +75,15 @@ def read(config: Path, known: Known, faults: list[str]) -> FileContent:
         faults.append(f"{config}: cannot be read: {getattr(error, 'strerror', error)}")
         return NOTHING
     file = _File(config, _lines(content), known, faults)
-    sources, prices = values.pop("source", []), values.pop("prices", [])
-    limits = values.pop("limits", {})
+    tables = {name: values.pop(name, {}) for name in known.tables}
+    lists = {name: values.pop(name, []) for name in known.lists}
     found = file.members(values, known.top, ())
-    found |= file.members(limits, known.limits, ("limits",))
+    for name, table in tables.items():
+        inner = file.members(table, known.tables[name], (name,))
+        found |= {f"{name}.{key}": given for key, given in inner.items()}
     return FileContent(
         found,
-        list(file.entries(sources, "source", known.source, needed="path", each="root")),
-        list(file.entries(prices, "prices", known.price, needed="model", each="model")),
+        {name: list(file.entries(lists[name], name, one)) for name, one in known.lists.items()},
     )
 
 
@@ -92,20 +99,20 @@ class _File(NamedTuple):
             key = key[:-1]
         return f"{self.config}:{self.line_by_key.get(key, 1)}"
 
-    def entries(
-        self, tables: Any, name: str, names: Collection[str], *, needed: str, each: str
-    ) -> Iterator[Entry]:
+    def entries(self, tables: Any, name: str, known: KnownList) -> Iterator[Entry]:
         """The tables of a list; those without what is needed are faults."""
         if not isinstance(tables, list):
-            self.faults.append(f"{self.place((name,))}: {name}: write [[{name}]] for each {each}")
+            self.faults.append(
+                f"{self.place((name,))}: {name}: write [[{name}]] for each {known.each}"
+            )
             return
         for number, table in enumerate(tables):
             where = (name, str(number))
-            values = self.members(table, names, where)
-            if needed in values:
+            values = self.members(table, known.names, where)
+            if known.needed in values:
                 yield Entry(values, self.place(where))
             elif isinstance(table, dict):
-                self.faults.append(f"{self.place(where)}: {needed} is missing")
+                self.faults.append(f"{self.place(where)}: {known.needed} is missing")
 
     def members(
         self, table: Any, names: Collection[str], where: tuple[str, ...]

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from core.prices import OwnPrice
+from service.loading import Loaded, Origin
 from service.settings import (
-    LIMIT_RULES,
     PRICE_RULES,
     RULES,
     SOURCE_RULES,
+    TABLE_RULES,
     TOP_RULES,
-    Loaded,
-    Origin,
     Settings,
     value_of,
 )
@@ -72,9 +71,12 @@ def _text(
 ) -> str:
     def lines(names: Iterable[str]) -> Iterator[str]:
         for name in names:
-            yield f"{name} = {toml(value_of(settings, name))}  # {beside(name)}"
+            line = f"{name.rpartition('.')[2]} = {toml(value_of(settings, name))}"
+            yield f"{line}  # {beside(name)}"
 
-    found = [*lines(TOP_RULES), "", "[limits]", *lines(LIMIT_RULES)]
+    found = [*lines(TOP_RULES)]
+    for table, rules in TABLE_RULES.items():
+        found += ["", f"[{table}]", *lines(f"{table}.{name}" for name in rules)]
     for source, note in zip_longest(settings.sources, sources_beside):
         values = ((name, getattr(source, name)) for name in SOURCE_RULES)
         found += _entry("source", note, ((name, value) for name, value in values if value))

@@ -15,7 +15,7 @@ from api.app import application
 from metrics.instruments import Instruments
 from service import cli
 from service.reload import LIVE
-from service.settings import PREFIX, PRICE_RULES, RULES, SOURCE_RULES
+from service.settings import PREFIX, PRICE_RULES, RULES, SOURCE_RULES, variable_of
 from tests.tools import doc_tables
 from watcher.sight import REMEDIES
 
@@ -71,7 +71,7 @@ def test_the_tables_are_what_the_code_says():
 def test_every_setting_and_metric_is_in_a_table():
     text = read(OPERATIONS)
 
-    named = (*RULES, *SOURCE_RULES, *PRICE_RULES)
+    named = (*(name.rpartition(".")[2] for name in RULES), *SOURCE_RULES, *PRICE_RULES)
 
     assert [name for name in named if f"| `{name}` |" not in text] == []
     assert [one for one, *_ in doc_tables.metrics() if f"| `{one}` |" not in text] == []
@@ -94,7 +94,7 @@ def test_every_metric_that_is_spoken_of_exists():
 
 
 def test_every_variable_that_is_spoken_of_exists():
-    known = {f"{PREFIX}{name.upper()}" for name in (*RULES, "roots", "prices", "config")}
+    known = {variable_of(name) for name in (*RULES, "roots", "prices", "config", "token")}
     spoken = {
         name
         for document in documents()

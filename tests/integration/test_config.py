@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli import app
-from service.settings import PRICE_RULES, RULES, Settings, load
+from service.loading import load
+from service.settings import PRICE_RULES, RULES, Settings
 from tests.tools.service import PROJECT, Outcome, environment
 
 EXAMPLE = PROJECT / "docs/sessionwatch.example.toml"
@@ -143,7 +144,13 @@ def test_the_example_loads_and_has_every_setting_at_its_default(tmp_path):
 
     found = load(EXAMPLE, {})
 
-    assert values.keys() | values["limits"].keys() >= RULES.keys()
+    tables = {
+        f"{name}.{key}"
+        for name, table in values.items()
+        if isinstance(table, dict)
+        for key in table
+    }
+    assert values.keys() | tables >= RULES.keys()
     assert replace(found, db=Settings().db, sources=(), prices=()) == Settings()
     assert {name for table in values["prices"] for name in table} == PRICE_RULES.keys()
     assert all(source.name for source in found.sources)

@@ -7,7 +7,7 @@ else is touched; `tests/test_docs.py` compares, so a new setting or metric canno
 import functools
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,9 +17,9 @@ from service.limits import MIB
 from service.reload import LIVE
 from service.rules import Rule
 from service.settings import (
-    LIMIT_RULES,
     PRICE_RULES,
     SOURCE_RULES,
+    TABLE_RULES,
     TOP_RULES,
     Settings,
     SourceSettings,
@@ -36,8 +36,9 @@ def settings_table() -> str:
     return _settings(TOP_RULES)
 
 
-def limits_table() -> str:
-    return _settings(LIMIT_RULES)
+def table_of(name: str) -> str:
+    """The settings of one TOML table."""
+    return _settings({f"{name}.{key}": rule for key, rule in TABLE_RULES[name].items()})
 
 
 def source_table() -> str:
@@ -81,9 +82,9 @@ def metrics() -> list[tuple[str, str, Sequence[str], str]]:
     return sorted(found)
 
 
-TABLES = {
+TABLES: dict[str, Callable[[], str]] = {
     "settings": settings_table,
-    "limits": limits_table,
+    **{name: functools.partial(table_of, name) for name in TABLE_RULES},
     "source": source_table,
     "prices": prices_table,
     "metrics": metrics_table,
@@ -98,7 +99,7 @@ def written(text: str) -> str:
 def _settings(rules: dict[str, Rule]) -> str:
     rows = (
         (
-            f"`{name}`",
+            f"`{name.rpartition('.')[2]}`",
             f"`{toml(_default(name))}`{_human(name)}",
             rule.allowed,
             rule.about,

@@ -7,8 +7,9 @@ import pytest
 
 from core.errors import ConfigurationError
 from core.prices import OwnPrice
+from service.loading import load, read
 from service.reload import reloaded
-from service.settings import Settings, load, read
+from service.settings import Settings
 from service.settings_text import as_json, describe, show
 
 CONTRACT = """

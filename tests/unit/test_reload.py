@@ -20,7 +20,7 @@ def test_what_may_change_while_running_does():
     found = reloaded(OLD, new)
 
     assert found.settings == new
-    assert found.changed == ["sweep_s", "attempts_max"]
+    assert found.changed == ["sweep_s", "limits.attempts_max"]
     assert found.needs_restart == []
 
 
@@ -31,7 +31,7 @@ def test_what_may_not_is_named_and_keeps_its_value():
 
     assert found.settings == replace(OLD, sweep_s=5.0)
     assert found.changed == ["sweep_s"]
-    assert found.needs_restart == ["port", "notes_max", "source"]
+    assert found.needs_restart == ["port", "limits.notes_max", "source"]
 
 
 def test_it_is_named_again_the_next_time():

@@ -8,7 +8,8 @@ import pytest
 from core.errors import ConfigurationError
 from service import settings
 from service.limits import Limits
-from service.settings import RULES, Settings, SourceSettings, load
+from service.loading import load
+from service.settings import RULES, Settings, SourceSettings
 from service.settings_text import describe
 
 
@@ -196,7 +197,7 @@ def test_the_description_is_a_file_that_gives_the_same_settings(tmp_path):
     before = load(
         None,
         {},
-        {"db": '/x y/"z".duckdb', "port": 0, "hosts": ["a", "b"], "tail_quiet_s": 1},
+        {"db": '/x y/"z".duckdb', "port": 0, "hosts": ["a", "b"], "limits.tail_quiet_s": 1},
         [tmp_path],
     )
     config.write_text(describe(before))
@@ -204,16 +205,20 @@ def test_the_description_is_a_file_that_gives_the_same_settings(tmp_path):
     assert load(config, {}) == before
 
 
-def test_every_setting_and_limit_has_a_rule_that_its_default_keeps():
-    values = {f.name: getattr(Settings(), f.name) for f in dataclasses.fields(Settings)}
-    values |= {f.name: getattr(Limits(), f.name) for f in dataclasses.fields(Limits)}
+def test_every_setting_has_a_rule_that_its_default_keeps():
+    in_tables = {
+        f"{table}.{field.name}"
+        for table in settings.TABLE_RULES
+        for field in dataclasses.fields(getattr(Settings(), table))
+    }
+    at_the_top = {field.name for field in dataclasses.fields(Settings)}
 
-    assert RULES.keys() == values.keys() - {"sources", "prices", "limits"}
+    assert RULES.keys() == (at_the_top - {"sources", "prices", *settings.TABLE_RULES}) | in_tables
     for name, rule in RULES.items():
-        raw = list(values[name]) if isinstance(values[name], tuple) else values[name]
-        assert rule.read(raw) == values[name]
+        value = settings.value_of(Settings(), name)
+        assert rule.read(list(value) if isinstance(value, tuple) else value) == value
         assert rule.allowed
 
 
-def test_no_two_settings_share_a_name():
-    assert not settings.TOP_RULES.keys() & settings.LIMIT_RULES.keys()
+def test_no_two_settings_share_a_variable():
+    assert len({settings.variable_of(name) for name in RULES}) == len(RULES)
