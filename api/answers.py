@@ -5,7 +5,6 @@ went wrong inside us is told to the log and not to the asker.
 """
 
 import json
-from collections.abc import Collection, Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -14,8 +13,31 @@ from starlette.responses import JSONResponse, Response
 
 from core.errors import ConfigurationError, SessionwatchError, TransientError
 
-_STATUS_BY_REASON = {"not_found": 404, "unknown_report": 404, "ambiguous": 409}
-_CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_STATUS_BY_REASON = {
+    "unauthorized": 401,
+    "forbidden": 403,
+    "cross_site": 403,
+    "not_found": 404,
+    "unknown_report": 404,
+    "ambiguous": 409,
+    "already_running": 409,
+    "conflict": 409,
+    "too_large": 413,
+    "too_many_failures": 429,
+}
+_CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}
+
+
+class BadParameter(ConfigurationError):
+    """A query string that the endpoint does not take."""
+
+    REASON = "bad_parameter"
+
+
+class BadBody(ConfigurationError):
+    """A body that the endpoint does not take."""
+
+    REASON = "bad_body"
 
 
 class Answer(JSONResponse):
@@ -32,15 +54,13 @@ def error(status: int, code: str, message: str, hint: str = "") -> Response:
     return Answer(content, status, headers={"Cache-Control": "no-store"})
 
 
-async def from_our_error(_: Request, raised: Exception) -> Response:
+async def from_our_error(request: Request, raised: Exception) -> Response:
     """What was raised on purpose: its text is written for the asker."""
     assert isinstance(raised, SessionwatchError)
-    status = 500
-    if isinstance(raised, ConfigurationError):
-        status = _STATUS_BY_REASON.get(raised.reason, 400)
-    elif isinstance(raised, TransientError):
-        status = 503
-    return error(status, raised.reason, str(raised.args[0]), raised.hint)
+    response = error(_status_of(request, raised), raised.reason, str(raised.args[0]), raised.hint)
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return _as_before(request, response, str(raised))
 
 
 async def from_http_error(_: Request, raised: Exception) -> Response:
@@ -50,49 +70,27 @@ async def from_http_error(_: Request, raised: Exception) -> Response:
     return error(raised.status_code, code, raised.detail, "GET / lists what can be asked")
 
 
-async def from_fault(_: Request, raised: Exception) -> Response:
-    """A fault of ours; the server logs it."""
-    return error(500, "internal", f"the service failed: {type(raised).__name__}", "see its log")
+async def from_fault(request: Request, raised: Exception) -> Response:
+    """A fault of ours; the server logs it. Only an operator's run is told its text."""
+    response = error(500, "internal", f"the service failed: {type(raised).__name__}", "see its log")
+    return _as_before(request, response, f"{type(raised).__name__}: {raised}"[:256])
 
 
-def parameters(request: Request, allowed: Collection[str]) -> Mapping[str, str]:
-    """The query string as a mapping. An unknown name is an error: it may be a misspelt filter."""
-    given = dict(request.query_params)
-    _refuse_unknown(given, allowed)
-    return given
+def _status_of(request: Request, raised: SessionwatchError) -> int:
+    if isinstance(raised, BadParameter | BadBody) and _is_legacy(request):
+        return 422
+    if isinstance(raised, ConfigurationError):
+        return _STATUS_BY_REASON.get(raised.reason, 400)
+    return 503 if isinstance(raised, TransientError) else 500
 
 
-def count(given: Mapping[str, str], name: str, default: int, most: int) -> int:
-    """A parameter that is a number from 1 to `most`."""
-    text = given.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
-        raise ConfigurationError(
-            f"{name}={text[:40]} is not a number of rows", reason="bad_parameter",
-            hint=f"from 1 to {most}",
-        )  # fmt: skip
-    return int(text)
+def _as_before(request: Request, response: Response, detail: str) -> Response:
+    """The predecessor's clients read `detail`."""
+    if not _is_legacy(request):
+        return response
+    content = {**json.loads(bytes(response.body)), "detail": detail}
+    return Answer(content, response.status_code, headers={"Cache-Control": "no-store"})
 
 
-async def body(request: Request, types: Mapping[str, type]) -> dict[str, Any]:
-    """The JSON object of a POST, every member optional and of the given type."""
-    text = await request.body()
-    try:
-        given = json.loads(text) if text.strip() else {}
-    except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
-        raise ConfigurationError("the body is not a JSON object", reason="bad_body")
-    _refuse_unknown(given, types)
-    for name, value in given.items():
-        if value is not None and type(value) is not types[name]:
-            raise ConfigurationError(f"{name} must be a {types[name].__name__}", reason="bad_body")
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _refuse_unknown(given: Collection[str], allowed: Collection[str]) -> None:
-    unknown = sorted(set(given) - set(allowed))
-    if unknown:
-        raise ConfigurationError(
-            f"unknown parameter {unknown[0][:40]!r}", reason="bad_parameter",
-            hint=f"known: {', '.join(allowed) or 'none'}",
-        )  # fmt: skip
+def _is_legacy(request: Request) -> bool:
+    return bool(getattr(request.state, "legacy", False))

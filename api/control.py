@@ -1,6 +1,9 @@
 """What the API may ask of the running service, and nothing more."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
+
+from core.acting import Principal
 
 
 class Control(Protocol):
@@ -24,3 +27,27 @@ class Control(Protocol):
 
     def sweep(self) -> dict[str, Any]:
         """Compare all files with the ledger now instead of at the next cadence."""
+
+
+class Running(Protocol):
+    """A run while it goes on."""
+
+    run_id: str
+    progress: dict[str, Any]
+
+
+class Jobs(Protocol):
+    """What may be run by name (`service.jobs`). Each leaves its own row in the audit."""
+
+    def names(self) -> list[str]: ...
+
+    def running(self) -> Mapping[str, Running]:
+        """Runs that go on now, by job."""
+
+    def run(self, name: str, who: Principal, params: Mapping[str, Any] | None = None) -> Any:
+        """To its end; the details."""
+
+    def start(
+        self, name: str, who: Principal, params: Mapping[str, Any] | None = None
+    ) -> dict[str, str]:
+        """In the background; `{"run_id": …}`."""

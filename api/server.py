@@ -16,10 +16,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from api.app import application
-from api.control import Control
 from api.listening import listen_tcp, listen_unix
-from metrics.instruments import Instruments
-from state.queries import Queries
+from api.parts import Parts
 
 CONNECTIONS_MAX = 256
 """Above this a request is refused with 503, so that a flood cannot take every descriptor."""
@@ -31,9 +29,7 @@ class Server:
 
     def __init__(
         self,
-        control: Control,
-        queries: Queries,
-        instruments: Instruments,
+        parts: Parts,
         *,
         host: str,
         port: int,
@@ -41,12 +37,12 @@ class Server:
         hosts: Iterable[str] = (),
         connections_max: int = CONNECTIONS_MAX,
     ) -> None:
-        self._queries = queries
+        self._queries = parts.queries
         self._host = host
         self._port = port
         self._socket_path = socket_path
-        public = application(control, queries, instruments, hosts=hosts)
-        private = application(control, queries, instruments, private=True)
+        public = application(parts, hosts=hosts)
+        private = application(parts, private=True)
         self._servers = (_uvicorn(public, connections_max), _uvicorn(private, connections_max))
         self._listeners: tuple[socket.socket, ...] = ()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)

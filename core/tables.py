@@ -46,6 +46,14 @@ ENGINE_TABLES = frozenset(
         "usage_tallied",
         "usage_prices",
         "usage_price_lookups",
+        "tokens",
+        "audit",
+        "runs",
+        "last_runs",
+        "paused",
+        "people",
+        "aliases",
+        "uploads",
     }
 )
 """Names that the engine's own tables and views have, so that no processor may."""

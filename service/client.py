@@ -44,13 +44,18 @@ class Client:
 
     def get(self, path: str, **parameters: str | int | None) -> Any:
         """The answer to GET; parameters that are None are left out."""
-        given = {name: value for name, value in parameters.items() if value is not None}
-        query = f"?{urlencode(given)}" if given else ""
-        return self._ask("GET", quote(path, errors="surrogateescape") + query, None)
+        return self.ask("GET", path, None, **parameters)
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The answer to POST with a JSON object."""
-        return self._ask("POST", quote(path), json.dumps(body or {}).encode())
+        return self.ask("POST", path, body)
+
+    def ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, **parameters: Any
+    ) -> Any:
+        """The answer to any request; parameters that are None are left out."""
+        content = None if method == "GET" else json.dumps(body or {}).encode()
+        return self._ask(method, target_of(path, parameters), content)
 
     def _ask(self, method: str, target: str, body: bytes | None) -> Any:
         import http.client  # Most commands find no service and need none of it.
@@ -65,7 +70,13 @@ class Client:
             raise _silent(self.socket_path, error) from error
         finally:
             connection.close()
-        return _answer(response.status, content)
+        return answer_of(response.status, content)
+
+
+def target_of(path: str, parameters: Mapping[str, Any]) -> str:
+    """Path and query string; parameters that are None are left out."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return quote(path, errors="surrogateescape") + (f"?{urlencode(given)}" if given else "")
 
 
 def _connected(path: Path, timeout_s: float) -> socket.socket:
@@ -80,7 +91,7 @@ def _connected(path: Path, timeout_s: float) -> socket.socket:
     return asker
 
 
-def _answer(status: int, content: bytes) -> Any:
+def answer_of(status: int, content: bytes) -> Any:
     try:
         answer = json.loads(content)
     except ValueError as error:

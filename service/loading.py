@@ -29,7 +29,12 @@ from service.settings import (
 )
 from service.settings_file import Entry, Given
 
-_OTHER_VARIABLES = (f"{PREFIX}ROOTS", f"{PREFIX}PRICES", f"{PREFIX}CONFIG", f"{PREFIX}TOKEN")
+_OTHER_VARIABLES = (
+    f"{PREFIX}ROOTS",
+    f"{PREFIX}PRICES",
+    f"{PREFIX}CONFIG",
+    f"{PREFIX}METRICS_TOKEN",
+)
 _NAMES = {variable_of(name): name for name in RULES}
 _PRICES = settings_file.KnownList(PRICE_RULES, "model", "model")
 _KNOWN = settings_file.Known(

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
+from api.parts import Parts
 from api.server import Server
 from core.errors import ConfigurationError
 from core.keys import SessionKey
@@ -25,6 +26,8 @@ from service.backfill import Pool
 from service.client import socket_path
 from service.clock import SystemClock
 from service.engine import Engine, Swept, outdate
+from service.gates import gate_of
+from service.jobs import Jobs
 from service.lanes import LaneThreads
 from service.reload import attempt
 from service.settings import Settings
@@ -32,6 +35,7 @@ from service.sweeping import Sweeping
 from service.tallier import Tallier
 from service.timer import Timer
 from service.wiring import build_engine, open_store, sources_of
+from state.operations.desk import Desk
 from state.queries import Queries
 from state.store import Store
 from state.writer import Writer
@@ -102,8 +106,12 @@ class Service:
             prices=settings.prices,
         )  # fmt: skip
         self.tallier = Tallier(self.queries, self.store, self._clock, self.instruments)
+        self.desk = Desk(self.store.cursor, self._clock.now_us, self._clock.monotonic_s)
+        self.gate = gate_of(settings, self.desk, self._clock)
+        self.jobs = Jobs(self.desk, self._stopping.is_set)
+        parts = Parts(self, self.jobs, self.queries, self.desk, self.instruments, self.gate)
         self.server = Server(
-            self, self.queries, self.instruments, host=settings.host, port=settings.port,
+            parts, host=settings.host, port=settings.port,
             socket_path=socket_path(settings.db), hosts=settings.hosts,
             connections_max=limits.connections_max,
         )  # fmt: skip
@@ -163,6 +171,7 @@ class Service:
         clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
         self.pool.close()
+        clean &= self.jobs.stop(left_s())
         clean &= self.server.stop(min(5.0, left_s()))
         clean &= self.writer.stop(left_s())
         if clean:

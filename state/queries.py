@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -20,6 +20,7 @@ from core.prices import OwnPrice
 from state import digest, schema, sql
 from state.sandbox import Sandbox, storable
 from state.store import Store
+from state.times import iso_utc
 from state.usage import ccusage, explain, reports
 from state.usage.options import ReportOptions
 from state.usage.tally import Tally
@@ -233,14 +234,6 @@ def _stored_names(path: str) -> Iterable[str]:
     with suppress(UnicodeEncodeError):  # What no file system gave has no stored form.
         return dict.fromkeys((path, escape_path(path)))
     return (path,)
-
-
-def iso_utc(time_us: int | None) -> str | None:
-    """ISO 8601 in UTC with microseconds and a `Z`; None for a time that is not set."""
-    if not time_us:
-        return None
-    seconds, micros = divmod(time_us, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"
 
 
 def _ledger_row(entry: LedgerEntry) -> dict[str, Any]:

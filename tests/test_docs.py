@@ -11,12 +11,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from api.app import application
-from metrics.instruments import Instruments
+from api.app import all_endpoints
 from service import cli
 from service.reload import LIVE
 from service.settings import PREFIX, PRICE_RULES, RULES, SOURCE_RULES, variable_of
 from tests.tools import doc_tables
+from tests.tools.http import no_parts
 from watcher.sight import REMEDIES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,7 +94,7 @@ def test_every_metric_that_is_spoken_of_exists():
 
 
 def test_every_variable_that_is_spoken_of_exists():
-    known = {variable_of(name) for name in (*RULES, "roots", "prices", "config", "token")}
+    known = {variable_of(name) for name in (*RULES, "roots", "prices", "config", "metrics_token")}
     spoken = {
         name
         for document in documents()
@@ -136,11 +136,13 @@ def test_every_documented_command_exists():
     shown = {
         words
         for document in documents()
-        for words in re.findall(r"\bsessionwatch ((?:config )?[a-z]+)\b", code(read(document)))
+        for words in re.findall(
+            r"\bsessionwatch ((?:(?:config|token) )?[a-z]+)\b", code(read(document))
+        )
     }
 
     assert titles == set(commands())
-    assert shown - set(commands()) - {"config"} == set()
+    assert shown - set(commands()) - {"config", "token"} == set()
 
 
 def test_every_documented_flag_exists():
@@ -163,33 +165,30 @@ def test_the_exit_codes_are_those_of_the_command():
 # Routes.
 
 
-def routes(*, private):
-    app = application(None, None, Instruments(), private=private)
-    return {
-        f"{method} {re.sub(r':path', '', route.path)}": route
-        for route in app.routes
-        for method in route.methods - {"HEAD"}
-    }
+ENDPOINTS = {
+    f"{one.method} {one.path.replace(':path', '')}": one for one in all_endpoints(no_parts())
+}
 
 
 def test_every_route_is_documented_and_every_documented_one_exists():
     titles = set(re.findall(r"^## ((?:GET|POST|PUT|DELETE) /\S*)$", read(API), re.M))
 
-    assert titles == set(routes(private=True))
+    assert titles == ENDPOINTS.keys()
 
 
 def test_what_only_the_private_socket_offers_says_so():
-    public = {name for name, route in routes(private=False).items() if route.name != "refuse"}
-
-    for name in routes(private=True):
-        assert section(API, name).strip().startswith("Private socket.") == (name not in public)
+    for title, endpoint in ENDPOINTS.items():
+        assert section(API, title).strip().startswith("Private socket.") == endpoint.private
 
 
 def test_every_parameter_of_a_route_is_documented():
-    from api import app
+    for title, endpoint in ENDPOINTS.items():
+        fields = (*endpoint.query.__struct_encode_fields__, *_names(endpoint.body))
+        assert [name for name in fields if f"`{name}`" not in section(API, title)] == []
 
-    for name in app._OPTIONS:
-        assert f"`{name}`" in section(API, "GET /api/v1/usage/{report}")
+
+def _names(body):
+    return body.__struct_encode_fields__ if body else ()
 
 
 # Alerts and the rest.

@@ -13,8 +13,9 @@ from core.ledger import FileStat, LedgerEntry
 from core.rows import QUARANTINE, Commit
 from processors import registry
 from state import sandbox
-from state.queries import Queries, iso_utc
+from state.queries import Queries
 from state.store import Store
+from state.times import iso_utc
 from state.usage.options import report_options
 from tests.tools.processors import SeenLines
 from tests.tools.waiting import wait_for

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.client import Client
+from service.limits import Limits
 from service.supervisor import Service
 from tests.tools.corpus import corpus
 from tests.tools.databases import assert_same, opened, tables
@@ -188,9 +190,11 @@ def test_nobody_who_reads_reports_notices_a_rescan_while_files_grow(tmp_path):
 def test_nobody_who_reads_reports_notices_a_rescan_of_the_corpus(tmp_path):
     grown = tmp_path / "grown"
     grown.mkdir()
+    sessions = corpus() / "sessions"
+    # Some end without a newline; unpacked just now, they would be taken in the middle of it all.
+    newest_s = max(path.stat().st_ctime for path in sessions.rglob("*"))
+    wait_for(lambda: time.time() - newest_s > Limits().tail_quiet_s, 60.0)
 
-    readers = rescan_twice_under_load(
-        tmp_path / "live.duckdb", [corpus() / "sessions", grown], grown
-    )
+    readers = rescan_twice_under_load(tmp_path / "live.duckdb", [sessions, grown], grown)
 
     assert readers.looks > 10

@@ -1,0 +1,61 @@
+"""Endpoints that change how the tables are filled, and those for typed SQL."""
+
+from typing import Any
+
+from api.endpoints import Ask, Endpoint, Fields
+from api.parts import Parts
+
+
+class RescanBody(Fields):
+    processor: str | None = None
+    session: str | None = None
+
+
+class SqlBody(Fields):
+    query: str
+
+
+def endpoints(parts: Parts) -> list[Endpoint]:
+    """What an operator may do; typed SQL on the private socket alone."""
+    here = _Changing(parts)
+    return [
+        Endpoint(
+            "POST", "/api/v1/rescan", here.rescan, "Build rows anew from their files.",
+            body=RescanBody, action="rescan", resource="sessions",
+        ),
+        Endpoint(
+            "POST", "/api/v1/sweep", here.sweep, "Compare all files with the ledger now.",
+            body=Fields, action="sweep", resource="sources",
+        ),
+        Endpoint(
+            "POST", "/api/v1/sql", here.sql, "One read-only statement.", body=SqlBody, private=True
+        ),
+        Endpoint("GET", "/api/v1/digests", here.digests, "Of every file's rows.", private=True),
+        Endpoint(
+            "GET", "/api/v1/wrong-messages", here.wrong_messages, "Where the tally is wrong.",
+            private=True,
+        ),
+    ]  # fmt: skip
+
+
+class _Changing:
+    def __init__(self, parts: Parts) -> None:
+        self._control = parts.control
+        self._queries = parts.queries
+
+    def rescan(self, ask: Ask) -> dict[str, Any]:
+        found = self._control.rescan(ask.body.processor, ask.body.session)
+        ask.note.params |= found
+        return found
+
+    def sweep(self, _: Ask) -> dict[str, Any]:
+        return self._control.sweep()
+
+    def sql(self, ask: Ask) -> dict[str, Any]:
+        return self._queries.sql(ask.body.query)
+
+    def digests(self, _: Ask) -> dict[str, Any]:
+        return dict(self._queries.digests())
+
+    def wrong_messages(self, _: Ask) -> dict[str, Any]:
+        return {"ids": self._queries.wrong_messages()}

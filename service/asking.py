@@ -1,0 +1,102 @@
+"""Asks an endpoint: of the running service, or of the database itself where none runs.
+
+The rule: there is one implementation of everything an operator may ask for, the endpoint. Without a
+service the same application is asked in this process, and what needs the engine says so.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn, Protocol
+
+from core.errors import ConfigurationError
+from service.answers import patiently
+from service.client import Client, answer_of, target_of
+from service.settings import Settings
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+"""An ASGI application."""
+
+
+class Asks(Protocol):
+    """`body` and answers are JSON; an error becomes the error it was in the service."""
+
+    def ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, **parameters: Any
+    ) -> Any: ...
+
+
+@contextmanager
+def asking(settings: Settings) -> Iterator[Asks]:
+    """Whoever can answer. The database is made if there is none."""
+    client = Client(settings.db)
+    if client.available():
+        yield client
+        return
+    from processors import registry
+    from service.wiring import open_store
+
+    store = patiently(lambda: open_store(settings, registry.load()))
+    try:
+        yield InProcess(_application(store, settings))
+    finally:
+        store.close()
+
+
+class InProcess:
+    """The application without sockets."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, **parameters: Any
+    ) -> Any:
+        raw, _, query = target_of(path, parameters).partition("?")
+        scope = {
+            "type": "http", "method": method, "path": path, "raw_path": raw.encode(),
+            "query_string": query.encode(), "headers": [(b"host", b"localhost")], "client": None,
+            "server": None, "scheme": "http", "root_path": "", "http_version": "1.1",
+            "asgi": {"version": "3.0"},
+        }  # fmt: skip
+        return answer_of(*asyncio.run(_exchange(self._app, scope, json.dumps(body or {}).encode())))
+
+
+async def _exchange(app: App, scope: dict[str, Any], body: bytes) -> tuple[int, bytes]:
+    sent: list[Mapping[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
+
+
+class _Absent:
+    """Stands for the engine where no service runs."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise ConfigurationError(
+            "no service runs on this database", reason="no_service",
+            hint="start it: sessionwatch serve",
+        )  # fmt: skip
+
+
+def _application(store: Any, settings: Settings) -> App:
+    from api.app import application
+    from api.gate import Gate
+    from api.parts import Parts
+    from metrics.instruments import Instruments
+    from state.operations.desk import Desk
+    from state.queries import Queries
+
+    desk = Desk(store.cursor, lambda: time.time_ns() // 1000, time.monotonic)
+    gate = Gate(desk.tokens, loopback=True, monotonic_s=time.monotonic)
+    absent: Any = _Absent()
+    queries = Queries(store, prices=settings.prices)
+    return application(Parts(absent, absent, queries, desk, Instruments(), gate), private=True)

@@ -1,0 +1,64 @@
+-- What running the service for a team leaves: who may ask, who did what, what ran when. None of it
+-- follows from session files, so nothing rebuilds it. Written by state/operations alone.
+
+-- Tokens by the digest of their text; the text itself is shown once and kept nowhere.
+CREATE TABLE tokens (
+    token_id VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    role VARCHAR NOT NULL,           -- admin, analyst or metrics
+    person VARCHAR,                  -- whose sessions an analyst sees
+    digest BLOB NOT NULL,            -- SHA-256
+    created_at_us BIGINT NOT NULL,
+    created_by VARCHAR NOT NULL,
+    expires_at_us BIGINT,
+    revoked_at_us BIGINT
+);
+
+-- One row for every run and every change, however it ended. Append-only.
+CREATE TABLE audit (
+    audit_id VARCHAR NOT NULL,
+    at_us BIGINT NOT NULL,           -- when it began
+    actor VARCHAR NOT NULL,
+    role VARCHAR NOT NULL,
+    action VARCHAR NOT NULL,
+    resource VARCHAR NOT NULL,
+    params VARCHAR NOT NULL,         -- a JSON object
+    result VARCHAR NOT NULL,         -- ok, failed, refused or error
+    duration_us BIGINT NOT NULL,
+    client_ip VARCHAR,
+    client_kind VARCHAR NOT NULL,    -- scheduler, token, browser, socket, command, development
+    correlation_id VARCHAR NOT NULL
+);
+
+-- Runs of jobs and rescans; one that has no end when the service starts was interrupted.
+CREATE TABLE runs (
+    run_id VARCHAR NOT NULL,
+    job VARCHAR NOT NULL,
+    actor VARCHAR NOT NULL,
+    params VARCHAR NOT NULL,
+    started_at_us BIGINT NOT NULL,
+    ended_at_us BIGINT,
+    state VARCHAR NOT NULL,          -- running, ok, failed, error or interrupted
+    details VARCHAR NOT NULL         -- a JSON object
+);
+
+-- When the scheduler last ran a job, whatever became of it.
+CREATE TABLE last_runs (job VARCHAR NOT NULL, at_us BIGINT NOT NULL);
+
+-- Processors that an operator has paused.
+CREATE TABLE paused (processor VARCHAR NOT NULL, by_whom VARCHAR NOT NULL, at_us BIGINT NOT NULL);
+
+-- People and the names they go by: folder names, accounts, e-mail addresses, ids of other systems.
+CREATE TABLE people (person VARCHAR NOT NULL, created_at_us BIGINT NOT NULL);
+CREATE TABLE aliases (alias VARCHAR NOT NULL, person VARCHAR NOT NULL, set_at_us BIGINT NOT NULL);
+
+-- Files that came over HTTP, by the digest of their content.
+CREATE TABLE uploads (
+    upload_id VARCHAR NOT NULL,
+    at_us BIGINT NOT NULL,
+    actor VARCHAR NOT NULL,
+    source VARCHAR NOT NULL,
+    path VARCHAR NOT NULL,
+    size_bytes BIGINT NOT NULL,
+    digest VARCHAR NOT NULL
+);

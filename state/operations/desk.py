@@ -1,0 +1,26 @@
+"""Everything of `state.operations`, put together over one database."""
+
+from collections.abc import Callable
+
+import duckdb
+
+from state.operations.audit import Audit
+from state.operations.book import Book
+from state.operations.runs import RunRecords
+from state.operations.tokens import Tokens
+
+
+class Desk:
+    """`cursor` is a source of connections (`Store.cursor`); the other two are the clock."""
+
+    def __init__(
+        self,
+        cursor: Callable[[], duckdb.DuckDBPyConnection],
+        now_us: Callable[[], int],
+        monotonic_s: Callable[[], float],
+    ) -> None:
+        self.now_us = now_us
+        self.book = Book(cursor)
+        self.audit = Audit(self.book, now_us, monotonic_s)
+        self.tokens = Tokens(self.book, now_us)
+        self.runs = RunRecords(self.book, now_us)

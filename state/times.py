@@ -1,0 +1,11 @@
+"""Times as people and programs read them."""
+
+from datetime import UTC, datetime
+
+
+def iso_utc(time_us: int | None) -> str | None:
+    """ISO 8601 in UTC with microseconds and a `Z`; None for a time that is not set."""
+    if not time_us:
+        return None
+    seconds, micros = divmod(time_us, 1_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"

@@ -1,0 +1,35 @@
+"""Parts of the API over a store, for tests that serve it without a whole service."""
+
+import time
+from typing import Any
+
+from api.control import Control
+from api.gate import Gate, Secret
+from api.parts import Parts
+from metrics.instruments import Instruments
+from service.jobs import Jobs
+from state.operations.desk import Desk
+from state.queries import Queries
+from state.store import Store
+
+ADMIN_SECRET = "a-secret-of-the-tests-with-enough-characters"
+
+
+def parts_of(
+    control: Control,
+    store: Store,
+    instruments: Instruments | None = None,
+    *,
+    loopback: bool = True,
+    secrets: tuple[Secret, ...] = (),
+) -> Parts:
+    """As the service puts them together; without a secret it is development mode."""
+    desk = Desk(store.cursor, lambda: time.time_ns() // 1000, time.monotonic)
+    gate = Gate(desk.tokens, secrets, loopback=loopback, monotonic_s=time.monotonic)
+    jobs = Jobs(desk, lambda: False)
+    return Parts(control, jobs, Queries(store), desk, instruments or Instruments(), gate)
+
+
+def no_parts() -> Any:
+    """Enough to list the endpoints, which ask nothing before they are called."""
+    return Parts(None, None, None, None, Instruments(), None)  # type: ignore[arg-type]
