@@ -1,9 +1,11 @@
 """What the API may ask of the running service, and nothing more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from core.acting import Principal
+from core.keys import SessionKey
+from core.rows import Amendment, Receipt
 
 
 class Control(Protocol):
@@ -24,6 +26,12 @@ class Control(Protocol):
 
     def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]:
         """Rebuild what matches; `session` is a glob over paths. `{"matched": n}`."""
+
+    def amend(self, change: Amendment) -> Receipt:
+        """Have the writer change what no session file asks for, and wait for it."""
+
+    def remove_files(self, keys: Sequence[SessionKey]) -> list[str]:
+        """Delete session files from their sources; the paths that could not be."""
 
     def sweep(self) -> dict[str, Any]:
         """Compare all files with the ledger now instead of at the next cadence."""

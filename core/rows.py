@@ -74,6 +74,8 @@ class Receipt:
 
     fenced: bool = False
     rows_written: int = 0
+    report: Mapping[str, int] = field(default_factory=dict)
+    """Of an amendment: how many rows it took, by table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +92,27 @@ class Abandon:
     generation: int
 
 
-Command = Commit | Chunk | Abandon | Collect
+@dataclass(frozen=True, slots=True)
+class Reassign:
+    """Give every file the user it has by what is known of people now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Take everything of these users out of every table. Files on disk are another matter."""
+
+    users: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Take the rows of files that last changed before this time out of one table."""
+
+    table: str
+    before_us: int
+
+
+Amendment = Reassign | Erase | Retire
+"""What changes the tables without a file asking for it; each is a transaction of its own."""
+
+Command = Commit | Chunk | Abandon | Collect | Amendment

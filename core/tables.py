@@ -53,6 +53,9 @@ ENGINE_TABLES = frozenset(
         "paused",
         "people",
         "aliases",
+        "erased",
+        "retired",
+        "amended",
         "uploads",
     }
 )

@@ -9,12 +9,16 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from core.errors import ConfigurationError
+from core.rows import Amendment, Receipt
 from service.answers import patiently
 from service.client import Client, answer_of, target_of
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from state.store import Store
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI application."""
@@ -77,8 +81,17 @@ async def _exchange(app: App, scope: dict[str, Any], body: bytes) -> tuple[int, 
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
 
 
-class _Absent:
-    """Stands for the engine where no service runs."""
+class _Alone:
+    """Stands for the service where none runs: it changes the database, and that is all it can."""
+
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+
+    def amend(self, change: Amendment) -> Receipt:
+        (answer,) = self._store.apply([change])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def __getattr__(self, name: str) -> NoReturn:
         raise ConfigurationError(
@@ -87,7 +100,7 @@ class _Absent:
         )  # fmt: skip
 
 
-def _application(store: Any, settings: Settings) -> App:
+def _application(store: "Store", settings: Settings) -> App:
     from api.app import application
     from api.gate import Gate
     from api.parts import Parts
@@ -95,8 +108,8 @@ def _application(store: Any, settings: Settings) -> App:
     from state.operations.desk import Desk
     from state.queries import Queries
 
-    desk = Desk(store.cursor, lambda: time.time_ns() // 1000, time.monotonic)
+    desk = Desk(store.cursor, lambda: time.time_ns() // 1000, time.monotonic, store.identity)
     gate = Gate(desk.tokens, loopback=True, monotonic_s=time.monotonic)
-    absent: Any = _Absent()
+    control: Any = _Alone(store)
     queries = Queries(store, prices=settings.prices)
-    return application(Parts(absent, absent, queries, desk, Instruments(), gate), private=True)
+    return application(Parts(control, control, queries, desk, Instruments(), gate), private=True)

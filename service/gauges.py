@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def register(service: "Service") -> None:
     """Put the gauges of this service on its registry."""
     watch, observer, writer = service.instruments.watch, service.observer, service.writer
-    watch("ready", "1 while /readyz says yes", lambda: float(not service.readiness()))
+    watch("ready", "1 while /readyz says yes", lambda: float(not service.control.readiness()))
     watch("writer_alive", "1 while the writer runs", lambda: float(writer.alive))
     watch("writer_inbox_depth", "Commands waiting", lambda: float(writer.depth))
     watch("watched_directories", "Folders under watch", observer.watched_directories)

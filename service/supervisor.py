@@ -12,20 +12,20 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any
 
 from api.parts import Parts
 from api.server import Server
 from core.errors import ConfigurationError
 from core.keys import SessionKey
-from core.rows import Collect, Commit, Receipt
+from core.rows import Collect, Reassign, Receipt
 from metrics.instruments import Instruments
 from processors.registry import Registry
-from service import gauges, logs, overview
+from service import gauges, logs
 from service.backfill import Pool
 from service.client import socket_path
 from service.clock import SystemClock
-from service.engine import Engine, Swept, outdate
+from service.control import ServiceControl
+from service.engine import Engine, Swept
 from service.gates import gate_of
 from service.jobs import Jobs
 from service.lanes import LaneThreads
@@ -50,12 +50,12 @@ REST_S = 30.0
 
 
 class Service:
-    """One running service. Also what the API may ask (`api.control.Control`)."""
+    """One running service; what the API may ask of it is its `control`."""
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
         self.settings = settings
-        self._registry = registry
-        self._clock = SystemClock()
+        self.registry = registry
+        self.clock = SystemClock()
         self._stopping = threading.Event()
         self._reload_wanted = False
         self._collecting: Future[Receipt] | None = None
@@ -68,12 +68,13 @@ class Service:
             raise
 
     def _build(self) -> None:
-        settings, registry, limits = self.settings, self._registry, self.settings.limits
+        settings, registry, limits = self.settings, self.registry, self.settings.limits
         sources = sources_of(settings, registry)
-        disk = Disk(sources, scratch=settings.db.absolute().parent)
+        self.disk = disk = Disk(sources, scratch=settings.db.absolute().parent)
+        disk.refuse(self.store.identity.refuses)
         self.pool = Pool(sources, limits, processes=settings.backfill_processes)
         self.writer = Writer(
-            self.store, clock=self._clock.monotonic_s, on_group=self._on_group,
+            self.store, clock=self.clock.monotonic_s, on_group=self._on_group,
             expecting=lambda: self.pool.busy, inbox_max=limits.inbox_max,
             group_commits_max=limits.group_commits_max, group_rows_max=limits.group_rows_max,
         )  # fmt: skip
@@ -89,7 +90,7 @@ class Service:
             instruments=self.instruments, notes_max=limits.notes_max,
         )  # fmt: skip
         self.sweeping = Sweeping(
-            self.engine, self._clock, on_swept=self._on_swept, on_refused=self.observer.unlisted
+            self.engine, self.clock, on_swept=self._on_swept, on_refused=self.observer.unlisted
         )
         self.timer = Timer(
             {
@@ -98,18 +99,21 @@ class Service:
                 "collect": self._collect,
                 "rest": self._rest,
             },
-            self._clock,
+            self.clock,
         )
-        self.checks = Timer({"check": self._check}, self._clock, "timer-checks")
+        self.checks = Timer({"check": self._check}, self.clock, "timer-checks")
         self.queries = Queries(
             self.store, sql_s=limits.sql_s, sql_rows_max=limits.sql_rows_max,
             prices=settings.prices,
         )  # fmt: skip
-        self.tallier = Tallier(self.queries, self.store, self._clock, self.instruments)
-        self.desk = Desk(self.store.cursor, self._clock.now_us, self._clock.monotonic_s)
-        self.gate = gate_of(settings, self.desk, self._clock)
+        self.tallier = Tallier(self.queries, self.store, self.clock, self.instruments)
+        self.desk = Desk(
+            self.store.cursor, self.clock.now_us, self.clock.monotonic_s, self.store.identity
+        )
+        self.gate = gate_of(settings, self.desk, self.clock)
         self.jobs = Jobs(self.desk, self._stopping.is_set)
-        parts = Parts(self, self.jobs, self.queries, self.desk, self.instruments, self.gate)
+        self.control = ServiceControl(self)
+        parts = Parts(self.control, self.jobs, self.queries, self.desk, self.instruments, self.gate)
         self.server = Server(
             parts, host=settings.host, port=settings.port,
             socket_path=socket_path(settings.db), hosts=settings.hosts,
@@ -120,6 +124,7 @@ class Service:
     def start(self) -> None:
         """Downstream first; the observer before the first sweep, so nothing falls between."""
         self.writer.start()
+        self.writer.submit(Reassign())  # Names may have changed while nobody ran.
         self.lanes.start()
         self.server.start()
         self.observer.start()
@@ -132,7 +137,7 @@ class Service:
                 "url": self.server.url,
                 "database": str(self.settings.db),
                 "sources": [str(source.path) for source in self.settings.sources],
-                "processors": [processor.name for processor in self._registry.processors],
+                "processors": [processor.name for processor in self.registry.processors],
             },
         )
 
@@ -159,10 +164,10 @@ class Service:
 
     def stop(self) -> bool:
         """Upstream first, under one deadline. True if everything ended in time."""
-        started_s, drain_s = self._clock.monotonic_s(), self.settings.drain_s
+        started_s, drain_s = self.clock.monotonic_s(), self.settings.drain_s
 
         def left_s() -> float:
-            return max(0.1, drain_s - (self._clock.monotonic_s() - started_s))
+            return max(0.1, drain_s - (self.clock.monotonic_s() - started_s))
 
         self._stopping.set()
         self.observer.stop(min(5.0, left_s()))
@@ -190,44 +195,6 @@ class Service:
             "http": self.server.alive,
         }
         return [name for name, alive in parts.items() if not alive]
-
-    # What the API asks.
-
-    def readiness(self) -> list[str]:
-        reasons = [f"{name} is not running" for name in self.dead()]
-        return reasons + self.observer.complaints() + self.sweeping.complaints()
-
-    def status(self) -> dict[str, Any]:
-        queues = {
-            lane.processor.name: {
-                "depth": lane.queue.depth,
-                "oldest_s": round(lane.queue.oldest_s(self._clock.monotonic_s()), 3),
-            }
-            for lane in self.engine.lanes
-        }
-        found = overview.status(self.store.ledger, self._registry)
-        return {**found, "queues": queues, "ready": self.readiness(), "url": self.server.url}
-
-    def processors(self) -> list[dict[str, Any]]:
-        return overview.processor_list(self.store.ledger, self._registry)
-
-    def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]:
-        matched = waiting = outdate(self.store.ledger, self._registry, processor, session)
-        while waiting:
-            answers = [(commit, self.writer.submit(commit)) for commit in waiting]
-            # A file that grew meanwhile has another entry now: that one is to be outdated.
-            fenced = [commit.after for commit, future in answers if future.result().fenced]
-            entries = (self.store.ledger.get(after.processor, after.key) for after in fenced)
-            there = (entry for entry in entries if entry and not entry.source_gone)
-            waiting = [Commit(entry, entry.outdated()) for entry in there]
-        for key in {commit.after.key for commit in matched}:
-            self.engine.touch(key, origin="rescan")
-        log.info("rescan", extra={"processor": processor, "matched": len(matched)})
-        return {"matched": len(matched)}
-
-    def sweep(self) -> dict[str, Any]:
-        self.timer.hurry("sweep")
-        return {"sources": list(self.engine.sources)}
 
     # What the watcher and the clock ask.
 

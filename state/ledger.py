@@ -69,6 +69,11 @@ class LedgerMirror:
         self._entries.setdefault(entry.processor, {})[entry.key] = entry
         self._sources.add(entry.key.source)
 
+    def drop(self, key: SessionKey) -> None:
+        """Called by the writer after everything of a file was erased."""
+        for by_key in self._entries.values():
+            by_key.pop(key, None)
+
     def generations(self) -> set[int]:
         """Every live generation."""
         return {e.generation for by_key in self._entries.values() for e in by_key.values()}

@@ -20,13 +20,15 @@ from typing import Any, Protocol
 import duckdb
 
 from core.errors import PermanentError, SessionwatchError
-from core.keys import SessionKey, session_of, user_of
+from core.identity import Identity
+from core.keys import SessionKey, user_of
 from core.ledger import LedgerEntry
 from core.loss import Loss
 from core.rows import (
     QUARANTINE,
     QUARANTINE_COLUMNS,
     Abandon,
+    Amendment,
     Chunk,
     Collect,
     Command,
@@ -35,7 +37,8 @@ from core.rows import (
     RowSet,
 )
 from core.tables import columns
-from state import ledger, losses, schema
+from state import amending, ledger, losses, schema
+from state.files import FileIds
 from state.inserts import Appenders
 from state.ledger import LedgerMirror
 from state.migrations import Migration, released
@@ -45,14 +48,6 @@ from state.usage import sources
 WAL_BYTES_MAX = 256 << 20
 SPILL_BYTES_MAX = 4 << 30
 """What one statement may write beside the database before it fails instead of filling the disk."""
-_FILE_COLUMNS = {
-    "file_id": "INTEGER",
-    "source": "VARCHAR",
-    "path": "VARCHAR",
-    "user": "VARCHAR",
-    "session": "VARCHAR",
-    "first_seen_us": "BIGINT",
-}
 
 
 class Declares(Protocol):
@@ -83,11 +78,13 @@ class Store:
         processors: Iterable[Declares],
         *,
         user: Callable[[SessionKey], str] = lambda key: user_of(key.path),
+        identity: Identity | None = None,
         migrations: Sequence[Migration] | None = None,
     ) -> None:
         self._db = db
         self._appenders = Appenders(db)
-        self._user = user
+        self.identity = identity or Identity()
+        self._named = user
         self.revision = 0
         """How many transactions this store has committed: who reads sees whether there is news."""
         self._cursor_lock = threading.Lock()
@@ -99,7 +96,7 @@ class Store:
                 self._columns[table] = {c.name: c.sql_type for c in columns(row_type)}
         sources.declare(db, self._columns)
         self.ledger = LedgerMirror()
-        self._file_ids = ledger.load(db, self.ledger)
+        self._files = FileIds(ledger.load(db, self.ledger))
         self._tables = schema.data_tables(db)
         self._building: set[int] = set()
         self._spoiled: dict[int, SessionwatchError] = {}
@@ -149,8 +146,18 @@ class Store:
     def apply(self, commands: Sequence[Command]) -> list[Receipt | Exception]:
         """Commit the commands as one transaction; if that fails, each on its own.
 
-        A `duckdb.FatalException` is raised: the database is gone and the service must stop.
+        Amendments come last, each a transaction of its own. A `duckdb.FatalException` is raised:
+        the database is gone and the service must stop.
         """
+        changes = [one for one in commands if isinstance(one, Amendment)]
+        if not changes:
+            return self._apply_group(commands)
+        rest = [one for one in commands if not isinstance(one, Amendment)]
+        answers = iter(self._apply_group(rest) if rest else ())
+        amended = iter([self._amend(change) for change in changes])
+        return [next(amended if isinstance(one, Amendment) else answers) for one in commands]
+
+    def _apply_group(self, commands: Sequence[Command]) -> list[Receipt | Exception]:
         try:
             return self._apply(commands)
         except duckdb.FatalException:
@@ -159,7 +166,7 @@ class Store:
             self._rollback()
             if len(commands) == 1:
                 return [self._refuse(commands[0], refused_write(error))]
-        return [answer for command in commands for answer in self.apply([command])]
+        return [answer for command in commands for answer in self._apply_group([command])]
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file; harmless if readers are in the way."""
@@ -193,12 +200,12 @@ class Store:
         for table, sets in group.rows.items():
             self._appenders.insert_sets(table, self._columns[table], sets)
         new_files = self._write_entries(group.entries)
-        file_ids = [new_files.get(e.key) or self._file_ids[e.key] for e, _ in group.losses]
+        file_ids = [self._files.of(entry.key, new_files) for entry, _ in group.losses]
         losses.write(self._appenders, group.losses, file_ids)
         collected = self._collect(commands)
         self._db.execute("COMMIT")
         self.revision += 1
-        self._file_ids.update(new_files)
+        self._files.learn(new_files)
         for entry in group.entries.values():
             self.ledger.put(entry)
         live = {entry.generation for entry in group.entries.values()}
@@ -207,6 +214,28 @@ class Store:
         for generation in group.garbage & self._spoiled.keys():
             del self._spoiled[generation]
         return group.receipts
+
+    def _amend(self, change: Amendment) -> Receipt | Exception:
+        try:
+            self._db.execute("BEGIN")
+            # What is not live is not in the ledger, so an erasure would not find it.
+            collected = self._collect([Collect(limit=len(self._garbage))])
+            receipt = amending.amend(self._db, change, tables=self._tables, user=self._user)
+            left = {row[0] for row in self._db.execute("SELECT file_id FROM files").fetchall()}
+            self._db.execute("COMMIT")
+        except duckdb.FatalException:
+            raise
+        except duckdb.Error as error:
+            self._rollback()
+            return refused_write(error)
+        for key in self._files.keep(left):
+            self.ledger.drop(key)
+        self._garbage -= collected
+        self.revision += 1
+        return receipt
+
+    def _user(self, key: SessionKey) -> str:
+        return self.identity.resolve(self._named(key))
 
     def _gather(self, command: Command, group: _Group) -> Receipt | Exception:
         match command:
@@ -222,7 +251,7 @@ class Store:
                 unseen = self._building | group.building | self._spoiled.keys()
                 group.garbage.update({generation} & unseen)
                 return Receipt()
-            case Collect():
+            case _:
                 return Receipt()
 
     def _gather_commit(self, commit: Commit, group: _Group) -> Receipt | Exception:
@@ -232,7 +261,7 @@ class Store:
             return self._spoiled[after.generation]
         place = (after.processor, after.key)
         current = group.entries.get(place) or self.ledger.get(*place)
-        if current != commit.before:
+        if current != commit.before or self.identity.refuses(self._named(after.key)):
             if after.generation in self._building | group.building:
                 group.garbage.add(after.generation)
             return Receipt(fenced=True)
@@ -246,8 +275,8 @@ class Store:
     def _write_entries(
         self, entries: Mapping[tuple[str, SessionKey], LedgerEntry]
     ) -> dict[SessionKey, int]:
-        new_files = self._write_files(entries.values())
-        file_ids = {key: new_files.get(key) or self._file_ids[key] for _, key in entries}
+        new_files = self._files.write(self._appenders, entries.values(), self._user)
+        file_ids = {key: self._files.of(key, new_files) for _, key in entries}
         old = [(name, file_ids[key]) for name, key in entries if self.ledger.get(name, key)]
         if old:
             self._appenders.delete("ledger", ("processor", "file_id"), old)
@@ -255,21 +284,6 @@ class Store:
         if rows:
             self._appenders.insert("ledger", ledger.COLUMNS, rows)
         return new_files
-
-    def _write_files(self, entries: Iterable[LedgerEntry]) -> dict[SessionKey, int]:
-        next_id = len(self._file_ids) + 1
-        new: dict[SessionKey, int] = {}
-        rows = []
-        for entry in entries:
-            key = entry.key
-            if key in self._file_ids or key in new:
-                continue
-            new[key] = next_id + len(new)
-            seen = (self._user(key), session_of(key.path), entry.committed_at_us)
-            rows.append((new[key], *key, *seen))
-        if rows:
-            self._appenders.insert("files", _FILE_COLUMNS, rows)
-        return new
 
     def _collect(self, commands: Sequence[Command]) -> set[int]:
         limit = max((c.limit for c in commands if isinstance(c, Collect)), default=0)

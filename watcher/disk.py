@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import stat as modes
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -124,6 +124,26 @@ class Disk:
         if not self._wanted[source](path):
             return None
         return SessionKey(source, escape_path(path))
+
+    def refuse(self, refuses: Callable[[str], bool]) -> None:
+        """Files of users (`user_of`) that this fits are not wanted, from now on."""
+        for source in self.sources:
+            fixed = source.user
+
+            def by_path(path: str, fixed: str | None = fixed) -> bool:
+                return refuses(user_of(escape_path(path)) if fixed is None else fixed)
+
+            self._wanted[source.name].refuse(by_path)
+
+    def remove(self, key: SessionKey) -> None:
+        """Delete a session file. Raises `OSError`; a folder swapped for a link is not followed."""
+        root = self._source(key.source).root
+        *folders, name = unescape_path(key.path).split("/")
+        fd = _enter(_open_root(root), folders)
+        try:
+            os.unlink(name, dir_fd=fd)
+        finally:
+            os.close(fd)
 
     def user_of(self, key: SessionKey) -> str:
         """Whose file it is."""

@@ -6,7 +6,7 @@ included. `*` of a pattern crosses folders.
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 class Wanted:
@@ -23,6 +23,7 @@ class Wanted:
         """Tells (truthy or not) whether a file may be wanted, from its name alone."""
         self.by_path = bool(include or exclude)
         """Does the path matter at all?"""
+        self._refuses: Callable[[str], bool] | None = None
         self._include = _matcher(include or ["*"])
         self._exclude = _matcher(exclude)
         # Whatever follows a path that such a pattern fits, it fits as well.
@@ -36,7 +37,13 @@ class Wanted:
 
     def path(self, path: str) -> bool:
         """The rest of the question, for a file whose name fits."""
+        if self._refuses and self._refuses(path):
+            return False
         return bool(self._include.match(path)) and not self._exclude.match(path)
+
+    def refuse(self, refuses: Callable[[str], bool]) -> None:
+        """Besides, no path that this fits, from now on and as long as it says so."""
+        self._refuses, self.by_path = refuses, True
 
     def folder(self, path: str) -> bool:
         """May anything below this folder be wanted? A folder that is excluded whole is not listed

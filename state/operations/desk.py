@@ -4,23 +4,28 @@ from collections.abc import Callable
 
 import duckdb
 
+from core.identity import Identity
 from state.operations.audit import Audit
 from state.operations.book import Book
+from state.operations.people import People
 from state.operations.runs import RunRecords
 from state.operations.tokens import Tokens
 
 
 class Desk:
-    """`cursor` is a source of connections (`Store.cursor`); the other two are the clock."""
+    """`cursor` is a source of connections (`Store.cursor`); the next two are the clock; `identity`
+    is kept up to what is known of people."""
 
     def __init__(
         self,
         cursor: Callable[[], duckdb.DuckDBPyConnection],
         now_us: Callable[[], int],
         monotonic_s: Callable[[], float],
+        identity: Identity | None = None,
     ) -> None:
         self.now_us = now_us
         self.book = Book(cursor)
         self.audit = Audit(self.book, now_us, monotonic_s)
         self.tokens = Tokens(self.book, now_us)
         self.runs = RunRecords(self.book, now_us)
+        self.people = People(self.book, identity or Identity(), now_us)

@@ -123,7 +123,7 @@ def _stopped() -> TransientError:
 
 def rebuild(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice] = ()) -> None:
     """Count all rows anew, whatever was counted before."""
-    _forget(db, _rules_of(own))
+    _forget(db, _rules_of(db, own))
     _find(db, _TOGETHER)
     _take_all(db, own)
 
@@ -146,7 +146,7 @@ def counted(which: str = "") -> str:
 
 
 def _caught_up(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> int:
-    rules = _rules_of(own)
+    rules = _rules_of(db, own)
     if _stored_rules(db) != rules:
         _forget(db, rules)
     db.execute(_TALLY["changed"])
@@ -225,8 +225,9 @@ def _listed(agents: Collection[str]) -> str:
     return ", ".join(f"'{agent}'" for agent in (*agents, ""))
 
 
-def _rules_of(own: Sequence[OwnPrice]) -> str:
-    return f"{_COUNTED_BY} {prices.stamp(own)}"
+def _rules_of(db: duckdb.DuckDBPyConnection, own: Sequence[OwnPrice]) -> str:
+    (times,) = db.execute("SELECT max(times) FROM amended").fetchall()[0]
+    return f"{_COUNTED_BY} {times} {prices.stamp(own)}"
 
 
 def _stored_rules(db: duckdb.DuckDBPyConnection) -> str | None:

@@ -73,7 +73,7 @@ def test_events_sweeps_and_children_agree_on_what_is_wanted(root, tmp_path):
         (root / "amara/new.jsonl").write_bytes(large)
         (root / "amara/drafts/new.jsonl").write_bytes(LINE)
         (root / "mei/new.jsonl.gz").write_bytes(gzip.compress(LINE))
-        wait_for(lambda: service.status()["files"] == 2)
+        wait_for(lambda: service.control.status()["files"] == 2)
         quiet(service)
         found = {entry.key.path for entry in service.store.ledger.entries("usage")}
 

@@ -196,11 +196,11 @@ def test_a_root_that_is_missing_at_start_is_served_when_it_comes(tmp_path):
     service = Service(settings, registry.load())
     try:
         service.start()
-        wait_for(lambda: len(service.readiness()) >= 1)
+        wait_for(lambda: len(service.control.readiness()) >= 1)
 
         put(root / "ann/p/a.jsonl", lines("l", 2))
 
-        wait_for(lambda: not service.readiness())
+        wait_for(lambda: not service.control.readiness())
         wait_for(lambda: row_counts(service) == {"ann/p/a.jsonl": 2})
         append(root / "ann/p/a.jsonl", lines("more", 1))
         wait_for(lambda: row_counts(service) == {"ann/p/a.jsonl": 3})
@@ -218,12 +218,12 @@ def test_a_root_that_vanishes_takes_no_file_with_it_and_is_watched_again_when_it
         wait_for(lambda: len(row_counts(service)) == 5)
 
         root.rename(tmp_path / "unmounted")
-        wait_for(lambda: any("could not be listed" in why for why in service.readiness()))
+        wait_for(lambda: any("could not be listed" in why for why in service.control.readiness()))
         assert not any_gone(service)
 
         (tmp_path / "unmounted").rename(root)
         append(root / "ann/p/s0.jsonl", lines("back", 1))
-        wait_for(lambda: not service.readiness())
+        wait_for(lambda: not service.control.readiness())
         wait_for(lambda: row_counts(service)["ann/p/s0.jsonl"] == 4)
         quiet(service)
         assert not any_gone(service)

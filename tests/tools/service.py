@@ -243,7 +243,7 @@ def in_process(settings: Settings, known: Registry | None = None) -> Iterator[Se
     service = Service(settings, known or registry.load())
     try:
         service.start()
-        wait_for(lambda: not service.readiness())
+        wait_for(lambda: not service.control.readiness())
         yield service
     finally:
         clean = service.stop()
