@@ -32,7 +32,9 @@ class Identity:
         local: dict[str, str] = {}
         for one in sorted(aliases, key=lambda one: one.set_at_us):
             exact[one.person] = one.person
-            exact[one.alias] = exact[one.alias.casefold()] = one.person
+            exact[one.alias] = one.person
+            if not one.alias.isalnum():  # Addresses and ids in any case; accounts differ by it.
+                exact[one.alias.casefold()] = one.person
             if "@" in one.alias:
                 local[one.alias.rpartition("@")[0].casefold()] = one.person
         self._person_by_name = local | exact

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import ConfigurationError, SessionwatchError
-from service import cli_asks, cli_config, cli_runs, cli_token
+from service import cli_asks, cli_config, cli_people, cli_runs, cli_token
 from service.cli_options import DIFFERENT, IN_USE, WRONG_USE
 from service.cli_texts import Command, Group
 
@@ -41,6 +41,7 @@ app = typer.Typer(
 for _command in (*cli_runs.COMMANDS, *cli_asks.COMMANDS, cli_config.completion):
     app.command(cls=Command)(_command)
 app.add_typer(cli_config.config, name="config")
+app.add_typer(cli_people.people, name="people")
 app.add_typer(cli_token.token, name="token")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from core.errors import ConfigurationError, TransientError
-from core.keys import escape_path
+from core.keys import SessionKey, escape_path
 from core.ledger import LedgerEntry
 from core.prices import OwnPrice
 from state import digest, schema, sql
@@ -118,6 +118,12 @@ class Queries:
             "path": entries[0].key.path,
             "processors": {entry.processor: _ledger_row(entry) for entry in entries},
         }
+
+    def keys_of(self, person: str) -> list[SessionKey]:
+        """Every file of a person that some processor knows and that is not gone."""
+        with self._cursor() as cursor:
+            rows = cursor.execute(_QUERIES["keys_of"], [storable(person)]).fetchall()
+        return [SessionKey(source, path) for source, path in rows]
 
     def usage(self, report: str, options: ReportOptions, key: str | None = None) -> dict[str, Any]:
         """A report of `state.usage.reports`, as it is printed; nothing committed is missing.

@@ -17,3 +17,9 @@ LIMIT $9
 SELECT reason, count(*) FROM quarantine
 WHERE $1::VARCHAR IS NULL OR processor = $1
 GROUP BY reason ORDER BY reason
+
+-- name: keys_of
+SELECT source, path FROM files f
+WHERE "user" = $1
+  AND EXISTS (FROM ledger l WHERE l.file_id = f.file_id AND NOT l.source_gone)
+ORDER BY ALL

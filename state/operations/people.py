@@ -37,9 +37,9 @@ class People:
                 SELECT person, list(alias ORDER BY alias) AS aliases FROM aliases GROUP BY person
             ) USING (person)
             LEFT JOIN (
-                SELECT "user" AS person, count(*) AS files, list(DISTINCT concat(
+                SELECT "user" AS person, count(*) AS files, list_sort(list(DISTINCT concat(
                     source, ':', CASE WHEN contains(path, '/') THEN split_part(path, '/', 1) ELSE ''
-                    END) ORDER BY ALL) AS folders
+                    END))) AS folders
                 FROM files GROUP BY "user"
             ) USING (person)
             LEFT JOIN (

@@ -114,6 +114,13 @@ class Tokens:
             self._by_id[token_id] = token = Token(**(values | {"revoked_at_us": now_us}))
             return token
 
+    def revoke_of(self, person: str) -> int:
+        """Refuse every token of a person; how many there were."""
+        mine = [one for one in self.everyone() if one.person == person and not one.revoked_at_us]
+        for token in mine:
+            self.revoke(token.token_id)
+        return len(mine)
+
     def principal(self, text: str) -> Principal | None:
         """Whom a text lets in; None if nobody."""
         prefix, _, rest = text.partition("_")
