@@ -6,7 +6,7 @@ with the place, and all at once.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, get_type_hints
 from urllib.parse import urlsplit
 
 from service.rules import Rule, choice, flag, seconds, text
@@ -63,8 +63,12 @@ def address(about: str = "", *, path: bool = False) -> Rule:
             raise ValueError
         return value
 
-    other = "a path such as /api/health" if path else "nothing"
-    return Rule(read, f"an http or https URL without user and fragment, or {other}", about)
+    allowed = (
+        "an http or https URL without user and fragment, or a path such as /api/health"
+        if path
+        else "an http or https URL without user, query and fragment, or nothing"
+    )
+    return Rule(read, allowed, about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,12 @@ class SchedulerSettings:
     api_url: Annotated[
         str, address("what paths of [[job]] are below; only its origin gets the token")
     ] = ""
+
+
+SCHEDULER_RULES: dict[str, Rule] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(SchedulerSettings, include_extras=True).items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +119,9 @@ JOB_RULES = {
     ),
     "token": flag("send SCHEDULER_API_TOKEN, to the origin of api_url and nowhere else"),
 }
+
+JOB_NEEDED = ("name", "schedule", "url")
+"""Without these an entry is no job; the others have defaults."""
 
 LOCAL_JOBS = {
     "usage": "session-processor:usage",

@@ -121,6 +121,7 @@ VARIABLES = (
         "SESSION_PIPELINE_STUCK_FILE_GRACE_SECONDS", "refused",
         "`sessionwatch status` shows what is behind, and the alerts say from when on: remove it",
     ),
+    Variable("SCHEDULER_KNOWLEDGE_DIGESTS_INTERVAL", "refused", f"no such job: {WRITE_A_JOB}"),
     Variable("USAGE_ASK_MODEL", "refused", "usage is not asked through a model: remove it"),
     Variable(
         "LOCAL_DEV_MODE", "refused",

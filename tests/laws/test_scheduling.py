@@ -1,4 +1,4 @@
-"""Laws of the scheduler over whole lives: jobs that fail, restarts, sleeps of the machine, whenever.
+"""Laws of the scheduler over whole lives: failing jobs, restarts, sleeps of the machine, whenever.
 
 What is a slot is said here once more and independently: every minute is asked.
 """
