@@ -5,6 +5,7 @@ import pytest
 from service.scheduling.jobs import Outcome, planned
 from service.scheduling.schedule import parse
 from service.scheduling.settings import (
+    JOB_NEEDED,
     JOB_RULES,
     SCHEDULER_RULES,
     JobSettings,
