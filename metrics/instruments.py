@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+JOB_OUTCOMES = ("ok", "busy", "failed", "error")
 _ROWS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536)
 
 
@@ -39,12 +40,15 @@ class Instruments:
         self.canary = histogram("canary_seconds", "Write to event, of canaries", _SECONDS)
         self.blindness = counter("watch_blindness", "Times a source became blind", "reason")
         self.sweep_seconds = histogram("sweep_seconds", "Seconds per sweep", _SECONDS, "source")
+        self.job_runs = counter("job_runs", "Runs by the clock, by outcome", "job", "outcome")
+        self.job_seconds = histogram("job_seconds", "Seconds per run by the clock", _SECONDS, "job")
 
     def expect(
         self,
         processors: Iterable[str] = (),
         sources: Iterable[str] = (),
         reasons: Iterable[str] = (),
+        jobs: Iterable[str] = (),
     ) -> None:
         """Begin with 0 what is known to be counted: Prometheus sees no increase in a series that
         begins with its first count, so no alert would tell of a first loss. `reasons` are those of
@@ -58,6 +62,9 @@ class Instruments:
             self.sweep_finds.labels(source)
         for reason in reasons:
             self.blindness.labels(reason)
+        for job in jobs:
+            for outcome in JOB_OUTCOMES:
+                self.job_runs.labels(job, outcome)
 
     def watch(self, name: str, text: str, read: Callable[[], float], **labels: str) -> None:
         """A gauge whose value `read` gives at each scrape."""

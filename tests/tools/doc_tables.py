@@ -16,6 +16,8 @@ from processors import registry
 from service.limits import MIB
 from service.reload import LIVE
 from service.rules import Rule
+from service.scheduling.settings import JOB_RULES, SCHEDULER_RULES, SchedulerSettings
+from service.scheduling.variables import VARIABLES
 from service.settings import (
     PRICE_RULES,
     SOURCE_RULES,
@@ -47,6 +49,32 @@ def source_table() -> str:
 
 def prices_table() -> str:
     return _entries("prices", PRICE_RULES)
+
+
+def scheduler_table() -> str:
+    rows = (
+        (
+            f"`{name}`",
+            f"`{toml(getattr(SchedulerSettings(), name))}`",
+            rule.allowed.replace("*", r"\*"),
+            rule.about,
+        )
+        for name, rule in SCHEDULER_RULES.items()
+    )
+    return _table(("in `[scheduler]`", "default", "allowed", "what it is"), rows)
+
+
+def job_table() -> str:
+    return _entries("job", JOB_RULES)
+
+
+def predecessor_table() -> str:
+    """Every environment variable of the predecessor."""
+    rows = (
+        (f"`{one.name}`", one.fate, f"`{one.setting}`" if one.setting else "", one.text)
+        for one in VARIABLES
+    )
+    return _table(("variable", "here", "setting", "what that means, or what to do"), rows)
 
 
 def metrics_table() -> str:
@@ -87,6 +115,9 @@ TABLES: dict[str, Callable[[], str]] = {
     **{name: functools.partial(table_of, name) for name in TABLE_RULES},
     "source": source_table,
     "prices": prices_table,
+    "scheduler": scheduler_table,
+    "job": job_table,
+    "predecessor": predecessor_table,
     "metrics": metrics_table,
 }
 
