@@ -24,6 +24,8 @@ from service import gauges, logs, overview
 from service.backfill import Pool
 from service.client import socket_path
 from service.clock import SystemClock
+from service.collecting.part import Collecting
+from service.collecting.settings import of as collector_settings
 from service.engine import Engine, Swept, outdate
 from service.lanes import LaneThreads
 from service.reload import attempt
@@ -102,6 +104,8 @@ class Service:
             prices=settings.prices,
         )  # fmt: skip
         self.tallier = Tallier(self.queries, self.store, self._clock, self.instruments)
+        wanted = collector_settings(settings)
+        self.collecting = Collecting(wanted, self._clock) if wanted.into else None
         self.server = Server(
             self, self.queries, self.instruments, host=settings.host, port=settings.port,
             socket_path=socket_path(settings.db), hosts=settings.hosts,
@@ -118,6 +122,8 @@ class Service:
         self.timer.start()
         self.checks.start()
         self.tallier.start()
+        if self.collecting:
+            self.collecting.start()
         log.info(
             "started",
             extra={
@@ -157,8 +163,9 @@ class Service:
             return max(0.1, drain_s - (self._clock.monotonic_s() - started_s))
 
         self._stopping.set()
+        clean = self.collecting.stop(min(5.0, left_s())) if self.collecting else True
         self.observer.stop(min(5.0, left_s()))
-        clean = self.checks.stop(left_s())
+        clean &= self.checks.stop(left_s())
         clean &= self.tallier.stop(left_s())
         clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
@@ -179,6 +186,7 @@ class Service:
             "tallier": self.tallier.alive,
             "watcher": self.observer.alive(),
             "http": self.server.alive,
+            "collector": not self.collecting or self.collecting.alive,
         }
         return [name for name, alive in parts.items() if not alive]
 

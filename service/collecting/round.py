@@ -7,7 +7,7 @@ of the run itself (`Stopped`) goes further up.
 import os
 import stat as modes
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from core.errors import PermanentError
@@ -44,7 +44,8 @@ class Round:
         before = self.stats.files_copied + self.stats.files_skipped
         self._share = self._left // share
         for base in bases:
-            with self._home(Place(base, user, ())) as found:
+            place = Place(base, user, ())
+            with self._home(place) as found, self._telling(place):
                 if found:
                     self._all_of(*found)
         self.stats.users_processed += self.stats.files_copied + self.stats.files_skipped > before
@@ -56,14 +57,9 @@ class Round:
         pattern = next(wanted, None)
         if pattern is None or not self.choice.has_user(place.user):
             return
-        with self._home(place) as found, suppress(FileNotFoundError):
+        with self._home(place) as found, self._telling(place):
             if found:
-                home, private = found
-                folder = beneath.descend(place.parts[:-1], home.fd, home.owner.device)
-                try:
-                    self._file(home, pattern, private, Found(place, folder))
-                finally:
-                    os.close(folder)
+                self._one(*found, pattern, place)
 
     def _all_of(self, home: Home, private: Private) -> None:
         for pattern in self.choice.patterns:
@@ -71,18 +67,33 @@ class Round:
                 for found in Walk(home, pattern, self.choice, self.entered, self._failed):
                     self._file(home, pattern, private, found)
 
+    def _one(self, home: Home, private: Private, pattern: HomePattern, place: Place) -> None:
+        folder = beneath.descend(place.parts[:-1], home.fd, home.owner.device)
+        try:
+            self._file(home, pattern, private, Found(place, folder))
+        finally:
+            os.close(folder)
+
     @contextmanager
     def _home(self, place: Place) -> Iterator[tuple[Home, Private] | None]:
         """A user's home and what is private in it; what goes wrong with the home is told."""
-        base, user, _ = place
+        with ExitStack() as stack:
+            found = None
+            with self._telling(place):
+                home = stack.enter_context(
+                    homes.opened(place.base, place.user, self.settings.min_uid)
+                )
+                if home:
+                    found = home, Private.of(home.fd, self.settings.private, home.owner)
+            yield found
+
+    @contextmanager
+    def _telling(self, place: Place) -> Iterator[None]:
+        """What goes wrong here is an error of this place, unless it is gone again."""
         try:
-            with homes.opened(base, user, self.settings.min_uid) as home:
-                if home is None:
-                    yield None
-                    return
-                yield home, Private.of(home.fd, self.settings.private, home.owner)
+            yield
         except FileNotFoundError:
-            return  # It is gone again.
+            return
         except (PermanentError, OSError) as error:
             self._failed(place, error)
 
@@ -98,12 +109,10 @@ class Round:
         if private(place[1:]):
             self.stats.files_skipped += 1
             return
-        try:
+        copied = None
+        with self._telling(found.place):
             self._refuse_second(home, pattern, place)
             copied = self._copied(home, found, place)
-        except (PermanentError, OSError) as error:
-            self._failed(found.place, error)
-            return
         if copied:
             self._count(found.place, copied)
 
@@ -132,20 +141,17 @@ class Round:
             return
         raise beneath.refused("place_taken")
 
-    def _copied(self, home: Home, found: Found, place: Parts) -> Copied | None:
-        """None if the file vanished meanwhile."""
+    def _copied(self, home: Home, found: Found, place: Parts) -> Copied:
+        """Raises `FileNotFoundError` if the file vanished meanwhile."""
         name = found.place.parts[-1]
-        try:
-            theirs = beneath.stat(name, found.folder)
-            beneath.refuse_foreign(theirs, home.owner)
-            if theirs.st_size > self.settings.file_max_bytes:
-                raise beneath.refused("too_large")
-            folder = self.drop.folder(place[:-1])
-            if folder is not None and self._is_same(theirs, name, folder):
-                return Copied(changed=False, size_bytes=0)
-            source = beneath.file(name, found.folder, home.owner)
-        except FileNotFoundError:
-            return None
+        theirs = beneath.stat(name, found.folder)
+        beneath.refuse_foreign(theirs, home.owner)
+        if theirs.st_size > self.settings.file_max_bytes:
+            raise beneath.refused("too_large")
+        folder = self.drop.folder(place[:-1])
+        if folder is not None and self._is_same(theirs, name, folder):
+            return Copied(changed=False, size_bytes=0)
+        source = beneath.file(name, found.folder, home.owner)
         try:
             return self._brought_up(source, found.place, folder)
         finally:

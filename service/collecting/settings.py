@@ -53,7 +53,11 @@ class CollectorSettings:
     ] = ()
     private: Annotated[
         str,
-        text(r"([^/\0]+(/[^/\0]+)*)?", "a path below a home", "a user's list of what stays there"),
+        text(
+            r"(?!(.*/)?\.\.?(/|$))([^/\0]+(/[^/\0]+)*)?",
+            "a path below a home",
+            "a user's list of what stays there",
+        ),
     ] = ".claude/private-sessions"
     min_uid: Annotated[int, integer(0, 1 << 31, "whose home belongs to a lower one is no user")] = (
         1000
@@ -74,3 +78,10 @@ class CollectorSettings:
     run_max_bytes: Annotated[
         int, integer(0, _TIB, "copied in one run, shared among users; 0 is no bound")
     ] = 0
+
+
+def of(settings: object) -> CollectorSettings:
+    """The collector's part of all settings."""
+    found = getattr(settings, "collector", CollectorSettings())
+    assert isinstance(found, CollectorSettings)
+    return found
