@@ -38,6 +38,9 @@ class Instruments:
         self.tally_seconds = histogram("tally_seconds", "Seconds per counting", _SECONDS)
         self.canary = histogram("canary_seconds", "Write to event, of canaries", _SECONDS)
         self.blindness = counter("watch_blindness", "Times a source became blind", "reason")
+        self.collected_files = counter("collected_files", "Files copied or added to from homes")
+        self.collected_bytes = counter("collected_bytes", "Bytes copied from homes")
+        self.collect_errors = counter("collect_errors", "What looks at homes refused or failed at")
         self.sweep_seconds = histogram("sweep_seconds", "Seconds per sweep", _SECONDS, "source")
 
     def expect(

@@ -42,7 +42,7 @@ def collect(
         errors = told.pop("errors_detail")
         printing.as_table(list(told), [list(told.values())])
         for error in errors:
-            printing.note(f"{error['user']}: {error['path']}: {error['error']}")
+            printing.line(f"{error['user']}: {error['path']}: {error['error']}")
     if stats.errors:
         raise typer.Exit(PARTIAL)
 

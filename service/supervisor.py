@@ -24,8 +24,7 @@ from service import gauges, logs, overview
 from service.backfill import Pool
 from service.client import socket_path
 from service.clock import SystemClock
-from service.collecting.part import Collecting
-from service.collecting.settings import of as collector_settings
+from service.collecting import part as collecting
 from service.engine import Engine, Swept, outdate
 from service.lanes import LaneThreads
 from service.reload import attempt
@@ -104,8 +103,7 @@ class Service:
             prices=settings.prices,
         )  # fmt: skip
         self.tallier = Tallier(self.queries, self.store, self._clock, self.instruments)
-        wanted = collector_settings(settings)
-        self.collecting = Collecting(wanted, self._clock) if wanted.into else None
+        self.collecting = collecting.part_of(settings, self._clock, self.instruments)
         self.server = Server(
             self, self.queries, self.instruments, host=settings.host, port=settings.port,
             socket_path=socket_path(settings.db), hosts=settings.hosts,

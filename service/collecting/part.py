@@ -6,16 +6,19 @@ and that alone proves whole copies.
 
 import logging
 import math
+import os
 import threading
 from collections.abc import Callable, Collection, Iterable
 
 from core.errors import ConfigurationError, TransientError
 from core.seams import Clock
+from metrics.instruments import Instruments
 from service.collecting import beneath
 from service.collecting.collector import Collector
 from service.collecting.homes import Place
-from service.collecting.settings import CollectorSettings
+from service.collecting.settings import CollectorSettings, of
 from service.collecting.stats import Stats
+from service.settings import Settings
 from service.timer import Timer
 from watcher.folders import Change, FolderEvents
 
@@ -153,3 +156,22 @@ class Collecting:
 
     def _lost(self) -> None:
         self._timer.hurry("run")
+
+
+def part_of(settings: Settings, clock: Clock, instruments: Instruments) -> Collecting | None:
+    """The service's collector, counted by its instruments; None without a drop folder."""
+
+    def count(stats: Stats) -> None:
+        instruments.collected_files.inc(stats.files_copied)
+        instruments.collected_bytes.inc(stats.bytes_copied)
+        instruments.collect_errors.inc(stats.errors)
+
+    wanted = of(settings)
+    if not wanted.into:
+        return None
+    into = os.path.realpath(wanted.into)
+    roots = (os.path.join(os.path.realpath(source.path), "") for source in settings.sources)
+    if not os.path.join(into, "").startswith(tuple(roots)):
+        hint = "add a [[source]] with this path, or nobody reads what is collected"
+        log.warning("collector_into_no_source", extra={"path": wanted.into, "hint": hint})
+    return Collecting(wanted, clock, on_stats=count)

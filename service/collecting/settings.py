@@ -73,7 +73,7 @@ class CollectorSettings:
     ] = ""
     every_s: Annotated[float, seconds(1, 86_400, "between looks at all homes")] = 600.0
     watch: Annotated[bool, flag("also look where events tell of changes")] = True
-    settle_s: Annotated[float, seconds(0, 3600, "from such an event to the look")] = 0.2
+    settle_s: Annotated[float, seconds(0, 3600, "from such an event to the look")] = 0.05
     file_max_bytes: Annotated[int, integer(1, _TIB, "a larger file is refused")] = 1 << 32
     run_max_bytes: Annotated[
         int, integer(0, _TIB, "copied in one run, shared among users; 0 is no bound")

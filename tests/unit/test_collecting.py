@@ -34,7 +34,7 @@ def below(pattern, path):
         ("/home/*/user/sessions/*.jsonl", "user/sessions/s.jsonl", "s.jsonl"),
         ("/home/*/user/sessions/*.jsonl", "user/sessions/deep/s.jsonl", None),
         ("/home/*/user/sessions/*.jsonl", "user/sessions/s.txt", None),
-        ("/home/*/work/*/.agent", "work/one/.agent/s.jsonl", "one/s.jsonl"),
+        ("/home/*/code/*/.agent", "code/one/.agent/s.jsonl", "one/s.jsonl"),
         ("/home/*/notes.jsonl", "notes.jsonl", "notes.jsonl"),
     ],
 )  # fmt: skip
