@@ -15,6 +15,9 @@ from core.errors import ConfigurationError
 from core.prices import OwnPrice
 from service import settings_file
 from service.rules import Rule
+from service.scheduling import predecessor
+from service.scheduling.settings import JOB_NEEDED, JOB_RULES, JobSettings
+from service.scheduling.settings import faults as job_faults
 from service.settings import (
     PREFIX,
     PRICE_RULES,
@@ -36,11 +39,15 @@ _OTHER_VARIABLES = (
     f"{PREFIX}METRICS_TOKEN",
 )
 _NAMES = {variable_of(name): name for name in RULES}
-_PRICES = settings_file.KnownList(PRICE_RULES, "model", "model")
+_PRICES = settings_file.KnownList(PRICE_RULES, ("model",), "model")
 _KNOWN = settings_file.Known(
     TOP_RULES,
     TABLE_RULES,
-    {"source": settings_file.KnownList(SOURCE_RULES, "path", "root"), "prices": _PRICES},
+    {
+        "source": settings_file.KnownList(SOURCE_RULES, ("path",), "root"),
+        "prices": _PRICES,
+        "job": settings_file.KnownList(JOB_RULES, JOB_NEEDED, "call"),
+    },
 )
 _KNOWN_PRICES = settings_file.Known((), {}, {"prices": _PRICES})
 
@@ -53,13 +60,14 @@ class Origin(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """The settings, where each value came from by name, and the same for each source and each
-    price of one's own, in order."""
+    """The settings, where each value came from by name, and the same for each source, each
+    price of one's own and each call, in order."""
 
     settings: Settings
     origins: Mapping[str, Origin]
     source_origins: Sequence[Origin]
     price_origins: Sequence[Origin]
+    job_origins: Sequence[Origin]
 
 
 def load(
@@ -89,9 +97,12 @@ def read(
     environ = os.environ if environ is None else environ
     faults: list[str] = []
     file = settings_file.read(config, _KNOWN, faults) if config else settings_file.NOTHING
-    given = dict(file.values)
-    origins = {name: Origin("file", one.place) for name, one in given.items()}
+    before = predecessor.mapped(environ)
+    given: dict[str, Given] = {}
+    origins: dict[str, Origin] = {}
     for kind, found in (
+        ("environment", {name: one for name, one in before.values.items() if name in RULES}),
+        ("file", file.values),
         ("environment", _from_environment(environ, faults)),
         ("flag", _from_flags(flags or {})),
     ):
@@ -100,8 +111,14 @@ def read(
     values = dict(_checked(RULES, given, faults))
     named = [Path(root) for root in environ.get(PREFIX + "ROOTS", "").split(os.pathsep) if root]
     named_by = Origin("flag", "ROOT") if roots else Origin("environment", PREFIX + "ROOTS")
-    sources = _sources(file.lists.get("source", ()), list(roots) or named, named_by, faults)
+    listed = file.lists.get("source", ()) or (() if roots or named else before.sources)
+    sources = _sources(listed, list(roots) or named, named_by, faults)
+    jobs = list(_jobs([*before.jobs, *file.lists.get("job", ())], faults))
     prices = list(_prices(_priced_by(file, environ, faults), faults))
+    faults += predecessor.faults(environ)
+    if not faults:
+        planned = with_values(Settings(), values).scheduler
+        faults += job_faults(planned, [job for job, _ in jobs], [o.place for _, o in jobs])
     if look:
         faults += _excluding_each_other(sources)
     if faults:
@@ -110,8 +127,10 @@ def read(
         )
     chosen = tuple(source for source, _ in sources)
     own = tuple(price for price, _ in prices)
-    settings = with_values(Settings(sources=chosen, prices=own), values)
-    origins_of = ([origin for _, origin in placed] for placed in (sources, prices))
+    settings = with_values(
+        Settings(sources=chosen, prices=own, jobs=tuple(job for job, _ in jobs)), values
+    )
+    origins_of = ([origin for _, origin in placed] for placed in (sources, prices, jobs))
     return Loaded(settings, origins, *origins_of)
 
 
@@ -197,6 +216,17 @@ def _prices(entries: Sequence[Entry], faults: list[str]) -> Iterator[tuple[OwnPr
             faults.append(f"{place}: it ends on {until}, before it begins on {since}")
         elif "model" in found:
             yield OwnPrice(**found, since=since), Origin("file", place)
+
+
+def _jobs(entries: Sequence[Entry], faults: list[str]) -> Iterator[tuple[JobSettings, Origin]]:
+    """Of two with one name the later holds: the file may say otherwise than the environment."""
+    by_name: dict[str, tuple[JobSettings, Origin]] = {}
+    for given, place in entries:
+        found = dict(_checked(JOB_RULES, given, faults))
+        if found.keys() >= set(JOB_NEEDED):
+            kind = "environment" if place.isupper() else "file"
+            by_name[found["name"]] = (JobSettings(**found), Origin(kind, place))
+    yield from by_name.values()
 
 
 def _excluding_each_other(sources: Sequence[_Placed]) -> Iterator[str]:

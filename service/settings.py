@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 from core.prices import OwnPrice
+from service.collecting.settings import CollectorSettings
 from service.limits import Limits
 from service.rules import (
     Rule,
@@ -27,6 +28,7 @@ from service.rules import (
     seconds,
     text,
 )
+from service.scheduling.settings import JobSettings, SchedulerSettings
 
 PREFIX = "SESSIONWATCH_"
 _SIZE = re.compile(r"[1-9]\d{0,8}(\.\d+)? ?[KMGT]i?B")
@@ -105,7 +107,10 @@ class Settings:
         str, choice("debug", "info", "warning", "error", about="lines below it are left out")
     ] = "info"
     drain_s: Annotated[float, seconds(1, 3600, "for a stop to finish what is in hand")] = 25.0
+    jobs: tuple[JobSettings, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    collector: CollectorSettings = field(default_factory=CollectorSettings)
+    scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
 
 
 def value_of(settings: Settings, name: str) -> Any:

@@ -7,7 +7,7 @@ the values may be is for the rules of `service.settings` to say.
 import difflib
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,10 +39,10 @@ class FileContent(NamedTuple):
 
 
 class KnownList(NamedTuple):
-    """A list such as [[source]]: the names of an entry, the one it needs, what an entry is for."""
+    """A list such as [[source]]: the names of an entry, those it needs, what an entry is for."""
 
     names: Collection[str]
-    needed: str
+    needed: Sequence[str]
     each: str
 
 
@@ -109,10 +109,11 @@ class _File(NamedTuple):
         for number, table in enumerate(tables):
             where = (name, str(number))
             values = self.members(table, known.names, where)
-            if known.needed in values:
+            missing = [needed for needed in known.needed if needed not in values]
+            if not missing:
                 yield Entry(values, self.place(where))
             elif isinstance(table, dict):
-                self.faults.append(f"{self.place(where)}: {known.needed} is missing")
+                self.faults.append(f"{self.place(where)}: {', '.join(missing)} is missing")
 
     def members(
         self, table: Any, names: Collection[str], where: tuple[str, ...]

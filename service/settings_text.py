@@ -12,6 +12,7 @@ from typing import Any
 
 from core.prices import OwnPrice
 from service.loading import Loaded, Origin
+from service.scheduling.settings import JOB_RULES
 from service.settings import (
     PRICE_RULES,
     RULES,
@@ -35,12 +36,13 @@ def show(loaded: Loaded) -> str:
     def came_from(name: str) -> str:
         return _told(origins.get(name, Origin("default")))
 
-    lists = (loaded.source_origins, loaded.price_origins)
+    lists = (loaded.source_origins, loaded.price_origins, loaded.job_origins)
     return _text(loaded.settings, came_from, *([_told(one) for one in found] for found in lists))
 
 
 def as_json(loaded: Loaded) -> dict[str, Any]:
-    """`{"settings": {name: {"value", "from", "place"}}, "sources": [...], "prices": [...]}`."""
+    """`{"settings": {name: {"value", "from", "place"}}, "sources": [...], "prices": [...],
+    "jobs": [...]}`."""
     settings = loaded.settings
 
     def one(value: Any, origin: Origin) -> dict[str, Any]:
@@ -60,6 +62,10 @@ def as_json(loaded: Loaded) -> dict[str, Any]:
             {name: _plain(value) for name, value in _price_values(price)} | {"place": origin.place}
             for price, origin in zip(settings.prices, loaded.price_origins, strict=True)
         ],
+        "jobs": [
+            {name: getattr(job, name) for name in JOB_RULES} | {"place": origin.place}
+            for job, origin in zip(settings.jobs, loaded.job_origins, strict=True)
+        ],
     }
 
 
@@ -68,6 +74,7 @@ def _text(
     beside: Callable[[str], str],
     sources_beside: Sequence[str] = (),
     prices_beside: Sequence[str] = (),
+    jobs_beside: Sequence[str] = (),
 ) -> str:
     def lines(names: Iterable[str]) -> Iterator[str]:
         for name in names:
@@ -82,6 +89,8 @@ def _text(
         found += _entry("source", note, ((name, value) for name, value in values if value))
     for price, note in zip_longest(settings.prices, prices_beside):
         found += _entry("prices", note, _price_values(price))
+    for job, note in zip_longest(settings.jobs, jobs_beside):
+        found += _entry("job", note, ((name, getattr(job, name)) for name in JOB_RULES))
     return "\n".join(found) + "\n"
 
 

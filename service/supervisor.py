@@ -24,6 +24,8 @@ from service import gauges, logs
 from service.backfill import Pool
 from service.client import socket_path
 from service.clock import SystemClock
+from service.clocked import scheduler_of
+from service.collecting import part as collecting
 from service.control import ServiceControl
 from service.engine import Engine, Swept
 from service.gates import gate_of
@@ -113,6 +115,10 @@ class Service:
         self.gate = gate_of(settings, self.desk, self.clock)
         self.jobs = Jobs(self.desk, self._stopping.is_set)
         self.control = ServiceControl(self)
+        self.scheduler = scheduler_of(
+            settings, registry, self.jobs, self.desk.last_runs, self.clock, self.instruments
+        )
+        self.collecting = collecting.part_of(settings, self.clock, self.instruments)
         parts = Parts(self.control, self.jobs, self.queries, self.desk, self.instruments, self.gate)
         self.server = Server(
             parts, host=settings.host, port=settings.port,
@@ -131,6 +137,9 @@ class Service:
         self.timer.start()
         self.checks.start()
         self.tallier.start()
+        self.scheduler.start()
+        if self.collecting:
+            self.collecting.start()
         log.info(
             "started",
             extra={
@@ -170,8 +179,10 @@ class Service:
             return max(0.1, drain_s - (self.clock.monotonic_s() - started_s))
 
         self._stopping.set()
+        clean = self.collecting.stop(min(5.0, left_s())) if self.collecting else True
+        clean &= self.scheduler.stop(left_s())
         self.observer.stop(min(5.0, left_s()))
-        clean = self.checks.stop(left_s())
+        clean &= self.checks.stop(left_s())
         clean &= self.tallier.stop(left_s())
         clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
@@ -191,8 +202,10 @@ class Service:
             "workers": self.lanes.alive,
             "timer": self.timer.alive and self.checks.alive,
             "tallier": self.tallier.alive,
+            "scheduler": self.scheduler.alive,
             "watcher": self.observer.alive(),
             "http": self.server.alive,
+            "collector": not self.collecting or self.collecting.alive,
         }
         return [name for name, alive in parts.items() if not alive]
 

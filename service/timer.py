@@ -53,7 +53,8 @@ class Timer:
             for name, job in self._jobs.items():
                 if self._due_s[name] <= self._clock.monotonic_s() and not self._stopping:
                     self._run_job(name, job)
-            self._wake.wait(max(0.0, min(self._due_s.values()) - self._clock.monotonic_s()))
+            wait_s = min(self._due_s.values()) - self._clock.monotonic_s()
+            self._wake.wait(min(max(0.0, wait_s), threading.TIMEOUT_MAX))
             self._wake.clear()  # Before the next look, so that nothing set meanwhile is missed.
 
     def _run_job(self, name: str, job: Job) -> None:

@@ -186,7 +186,8 @@ def _sources(environ: Mapping[str, str]) -> Iterator[Entry]:
 
 
 def _jobs(environ: Mapping[str, str]) -> Iterator[Entry]:
-    if not _is_address(environ.get("API_URL", "")):
+    # Others use the name API_URL as well; a predecessor's scheduler could do nothing without both.
+    if not (_is_address(environ.get("API_URL", "")) and environ.get("SCHEDULER_API_TOKEN")):
         return
     for variable, job in WEB_JOBS.items():
         seconds = _seconds(environ, variable)

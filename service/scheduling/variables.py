@@ -84,7 +84,8 @@ VARIABLES = (
              "nothing", "scheduler.collector"),
     Variable(
         "API_URL", "mapped", "with it the jobs "
-        + ", ".join(f"`{job.name}`" for job in WEB_JOBS.values()) + " are called below it",
+        + ", ".join(f"`{job.name}`" for job in WEB_JOBS.values())
+        + " are called below it, if `SCHEDULER_API_TOKEN` is set as well",
         "scheduler.api_url",
     ),
     *(
@@ -125,7 +126,7 @@ VARIABLES = (
     Variable("USAGE_ASK_MODEL", "refused", "usage is not asked through a model: remove it"),
     Variable(
         "LOCAL_DEV_MODE", "refused",
-        "nobody is let in without a token, also not on a desk: remove it",
+        "a service on this machine alone without any token is in development mode: remove it",
     ),
     Variable("SCHEDULER_*_INTERVAL", "refused", f"of any other job: {WRITE_A_JOB}"),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from service.scheduling import predecessor
 from service.scheduling.settings import JOB_RULES, JobSettings, SchedulerSettings, faults
 from service.scheduling.variables import INTERVALS, VARIABLES, WEB_JOBS
 
-API = {"API_URL": "http://localhost:8000"}
+API = {"API_URL": "http://localhost:8000", "SCHEDULER_API_TOKEN": "t" * 32}
 TOKEN = {"SCHEDULER_API_TOKEN": "t" * 32}
 
 

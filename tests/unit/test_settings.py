@@ -213,7 +213,10 @@ def test_every_setting_has_a_rule_that_its_default_keeps():
     }
     at_the_top = {field.name for field in dataclasses.fields(Settings)}
 
-    assert RULES.keys() == (at_the_top - {"sources", "prices", *settings.TABLE_RULES}) | in_tables
+    assert (
+        RULES.keys()
+        == (at_the_top - {"sources", "prices", "jobs", *settings.TABLE_RULES}) | in_tables
+    )
     for name, rule in RULES.items():
         value = settings.value_of(Settings(), name)
         assert rule.read(list(value) if isinstance(value, tuple) else value) == value
