@@ -109,6 +109,8 @@ class _Handlers:
             Route("/api/v1/rescan", self.rescan, methods=["POST"]),
             Route("/api/v1/sweep", self.sweep, methods=["POST"]),
             Route("/api/v1/sql", self.sql, methods=["POST"]),
+            Route("/api/v1/hold", self.hold, methods=["POST"]),
+            Route("/api/v1/release", self.release, methods=["POST"]),
             Route("/api/v1/digests", self.digests),
             Route("/api/v1/wrong-messages", self.wrong_messages),
         ]
@@ -184,6 +186,14 @@ class _Handlers:
     async def sweep(self, request: Request) -> Response:
         await body(request, {})
         return await _pooled(self._control.sweep)
+
+    async def hold(self, request: Request) -> Response:
+        await body(request, {})
+        return await _pooled(self._control.hold)
+
+    async def release(self, request: Request) -> Response:
+        await body(request, {})
+        return await _pooled(self._control.release)
 
     async def sql(self, request: Request) -> Response:
         given = await body(request, {"query": str})

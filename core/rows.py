@@ -90,4 +90,9 @@ class Abandon:
     generation: int
 
 
-Command = Commit | Chunk | Abandon | Collect
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Write a checkpoint and let none follow, so that the file can be copied (`state.hold`)."""
+
+
+Command = Commit | Chunk | Abandon | Collect | Hold

@@ -25,6 +25,7 @@ from service.backfill import Pool
 from service.client import socket_path
 from service.clock import SystemClock
 from service.engine import Engine, Swept, outdate
+from service.holding import Holding
 from service.lanes import LaneThreads
 from service.reload import attempt
 from service.settings import Settings
@@ -87,11 +88,15 @@ class Service:
         self.sweeping = Sweeping(
             self.engine, self._clock, on_swept=self._on_swept, on_refused=self.observer.unlisted
         )
+        self.holding = Holding(
+            self.store.holder, self.writer.submit, self._clock, self._stopping.wait
+        )
         self.timer = Timer(
             {
                 "sweep": lambda: self.sweeping.all(self.settings.sweep_s),
                 "poll": self._poll,
                 "collect": self._collect,
+                "hold": self.holding.look,
                 "rest": self._rest,
             },
             self._clock,
@@ -219,6 +224,12 @@ class Service:
     def sweep(self) -> dict[str, Any]:
         self.timer.hurry("sweep")
         return {"sources": list(self.engine.sources)}
+
+    def hold(self) -> dict[str, Any]:
+        return self.holding.hold()
+
+    def release(self) -> dict[str, Any]:
+        return self.holding.release()
 
     # What the watcher and the clock ask.
 

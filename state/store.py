@@ -31,11 +31,13 @@ from core.rows import (
     Collect,
     Command,
     Commit,
+    Hold,
     Receipt,
     RowSet,
 )
 from core.tables import columns
 from state import ledger, losses, schema
+from state.hold import Holder
 from state.inserts import Appenders
 from state.ledger import LedgerMirror
 from state.migrations import Migration, released
@@ -91,6 +93,7 @@ class Store:
         self.revision = 0
         """How many transactions this store has committed: who reads sees whether there is news."""
         self._cursor_lock = threading.Lock()
+        self.holder = Holder(self.cursor)
         self.schema_version = schema.migrate(db, released() if migrations is None else migrations)
         self._columns: dict[str, Mapping[str, str]] = {QUARANTINE: QUARANTINE_COLUMNS}
         for processor in processors:
@@ -152,14 +155,16 @@ class Store:
         A `duckdb.FatalException` is raised: the database is gone and the service must stop.
         """
         try:
-            return self._apply(commands)
+            answers = self._apply(commands)
         except duckdb.FatalException:
             raise
         except (duckdb.Error, PermanentError) as error:
             self._rollback()
             if len(commands) == 1:
                 return [self._refuse(commands[0], refused_write(error))]
-        return [answer for command in commands for answer in self.apply([command])]
+            return [answer for command in commands for answer in self.apply([command])]
+        # Behind the transaction, because there is no checkpoint inside of one.
+        return self.holder.answered(commands, answers)
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file; harmless if readers are in the way."""
@@ -170,6 +175,7 @@ class Store:
 
     def close(self) -> None:
         """Checkpoint and close. No cursor may be in use."""
+        self.holder.end()
         self.checkpoint()
         self._db.close()
 
@@ -222,7 +228,7 @@ class Store:
                 unseen = self._building | group.building | self._spoiled.keys()
                 group.garbage.update({generation} & unseen)
                 return Receipt()
-            case Collect():
+            case Collect() | Hold():
                 return Receipt()
 
     def _gather_commit(self, commit: Commit, group: _Group) -> Receipt | Exception:
