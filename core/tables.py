@@ -46,6 +46,12 @@ ENGINE_TABLES = frozenset(
         "usage_tallied",
         "usage_prices",
         "usage_price_lookups",
+        "predecessor_states",
+        "predecessor_events",
+        "predecessor_sessions",
+        "predecessor_knowledge",
+        "predecessor_session_files",
+        "predecessor_only_sessions",
     }
 )
 """Names that the engine's own tables and views have, so that no processor may."""

@@ -1,0 +1,2 @@
+-- Taken by another migration; replaced when the two meet.
+SELECT 1;
