@@ -8,12 +8,12 @@ that a restored one replaces is kept beside it.
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.errors import ConfigurationError, TransientError
+from core.errors import ConfigurationError, SessionwatchError, TransientError
 from service import copying
 from service.answers import patiently, require_no_service
 from service.client import Client
@@ -96,7 +96,8 @@ def _held(settings: Settings) -> Iterator[Held]:
             tables = {name: FileDigest(*found) for name, found in answer["tables"].items()}
             yield Held(tables, answer["pause_seconds"])
         finally:
-            client.post("/api/v1/release")
+            with suppress(SessionwatchError):  # A hold also ends by itself, or with its service.
+                client.post("/api/v1/release")
         return
     with ExitStack() as stack:
         holder = patiently(lambda: stack.enter_context(copies.had(settings.db)))

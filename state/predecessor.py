@@ -266,7 +266,7 @@ def _schema_version(theirs: duckdb.DuckDBPyConnection, have: _Tables) -> int | N
 @contextmanager
 def _opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
-        db = duckdb.connect(str(path), read_only=True)
+        db = duckdb.connect(str(path), read_only=True, config={"memory_limit": "512MB"})
     except duckdb.Error as error:
         refused = refused_open(path, error)
         refused.hint = "stop the predecessor, or name a copy of its file made while it was stopped"

@@ -26,7 +26,9 @@ from state.store import Store
 from tests.tools.waiting import wait_for
 
 PATH = "amara/p/one.jsonl"
-CHANGING = ("/api/v1/rescan", "/api/v1/sweep", "/api/v1/sql")
+CHANGING = (
+    "/api/v1/rescan", "/api/v1/sweep", "/api/v1/sql", "/api/v1/hold", "/api/v1/release",
+)  # fmt: skip
 
 
 class FakeControl:
