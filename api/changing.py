@@ -30,6 +30,14 @@ def endpoints(parts: Parts) -> list[Endpoint]:
         Endpoint(
             "POST", "/api/v1/sql", here.sql, "One read-only statement.", body=SqlBody, private=True
         ),
+        Endpoint(
+            "POST", "/api/v1/hold", here.hold, "Keep the file as it is, to be copied.", body=Fields,
+            action="hold", resource="database", private=True,
+        ),
+        Endpoint(
+            "POST", "/api/v1/release", here.release, "The file may be written to again.",
+            body=Fields, action="release", resource="database", private=True,
+        ),
         Endpoint("GET", "/api/v1/digests", here.digests, "Of every file's rows.", private=True),
         Endpoint(
             "GET", "/api/v1/wrong-messages", here.wrong_messages, "Where the tally is wrong.",
@@ -53,6 +61,12 @@ class _Changing:
 
     def sql(self, ask: Ask) -> dict[str, Any]:
         return self._queries.sql(ask.body.query)
+
+    def hold(self, _: Ask) -> dict[str, Any]:
+        return self._control.hold()
+
+    def release(self, _: Ask) -> dict[str, Any]:
+        return self._control.release()
 
     def digests(self, _: Ask) -> dict[str, Any]:
         return dict(self._queries.digests())

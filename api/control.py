@@ -36,6 +36,13 @@ class Control(Protocol):
     def sweep(self) -> dict[str, Any]:
         """Compare all files with the ledger now instead of at the next cadence."""
 
+    def hold(self) -> dict[str, Any]:
+        """Write a checkpoint and keep the file so: `{"tables", "pause_seconds"}`, by table rows and
+        digest of what is in it."""
+
+    def release(self) -> dict[str, Any]:
+        """The file may be written to again: `{}`."""
+
 
 class Running(Protocol):
     """A run while it goes on."""

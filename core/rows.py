@@ -93,6 +93,11 @@ class Abandon:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Write a checkpoint and let none follow, so that the file can be copied (`state.hold`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reassign:
     """Give every file the user it has by what is known of people now."""
 
@@ -115,4 +120,4 @@ class Retire:
 Amendment = Reassign | Erase | Retire
 """What changes the tables without a file asking for it; each is a transaction of its own."""
 
-Command = Commit | Chunk | Abandon | Collect | Amendment
+Command = Commit | Chunk | Abandon | Collect | Hold | Amendment

@@ -57,6 +57,12 @@ ENGINE_TABLES = frozenset(
         "retired",
         "amended",
         "uploads",
+        "predecessor_states",
+        "predecessor_events",
+        "predecessor_sessions",
+        "predecessor_knowledge",
+        "predecessor_session_files",
+        "predecessor_only_sessions",
     }
 )
 """Names that the engine's own tables and views have, so that no processor may."""

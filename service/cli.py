@@ -9,7 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import ConfigurationError, SessionwatchError
-from service import cli_asks, cli_collect, cli_config, cli_people, cli_runs, cli_token
+from service import (
+    cli_asks,
+    cli_backup,
+    cli_collect,
+    cli_config,
+    cli_people,
+    cli_runs,
+    cli_token,
+)
 from service.cli_options import DIFFERENT, IN_USE, WRONG_USE
 from service.cli_texts import Command, Group
 
@@ -42,6 +50,7 @@ for _command in (
     *cli_runs.COMMANDS,
     *cli_collect.COMMANDS,
     *cli_asks.COMMANDS,
+    *cli_backup.COMMANDS,
     cli_config.completion,
 ):
     app.command(cls=Command)(_command)

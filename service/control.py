@@ -73,6 +73,12 @@ class ServiceControl:
     def remove_files(self, keys: Sequence[SessionKey]) -> list[str]:
         return [str(key) for key in keys if not _removed(self._service.disk, key)]
 
+    def hold(self) -> dict[str, Any]:
+        return self._service.holding.hold()
+
+    def release(self) -> dict[str, Any]:
+        return self._service.holding.release()
+
     def sweep(self) -> dict[str, Any]:
         self._service.timer.hurry("sweep")
         return {"sources": list(self._service.engine.sources)}

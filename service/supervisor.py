@@ -29,6 +29,7 @@ from service.collecting import part as collecting
 from service.control import ServiceControl
 from service.engine import Engine, Swept
 from service.gates import gate_of
+from service.holding import Holding
 from service.jobs import Jobs
 from service.lanes import LaneThreads
 from service.reload import attempt
@@ -94,11 +95,15 @@ class Service:
         self.sweeping = Sweeping(
             self.engine, self.clock, on_swept=self._on_swept, on_refused=self.observer.unlisted
         )
+        self.holding = Holding(
+            self.store.holder, self.writer.submit, self.clock, self._stopping.wait
+        )
         self.timer = Timer(
             {
                 "sweep": lambda: self.sweeping.all(self.settings.sweep_s),
                 "poll": self._poll,
                 "collect": self._collect,
+                "hold": self.holding.look,
                 "rest": self._rest,
             },
             self.clock,

@@ -22,7 +22,7 @@ def refused_write(error: duckdb.Error | SessionwatchError) -> SessionwatchError:
 
 def refused_open(path: str | Path, error: Exception) -> ConfigurationError:
     """Why the database file cannot be had."""
-    if "lock" in str(error):
+    if "Could not set lock" in str(error):  # A bad block has a "lock" in it as well.
         return ConfigurationError(
             f"{path} is in use by another process",
             reason="database_locked",

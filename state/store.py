@@ -38,16 +38,14 @@ from core.rows import (
 )
 from core.tables import columns
 from state import amending, ledger, losses, schema
+from state.connecting import connect
 from state.files import FileIds
+from state.hold import Holder
 from state.inserts import Appenders
 from state.ledger import LedgerMirror
 from state.migrations import Migration, released
-from state.refusals import refused_open, refused_write
+from state.refusals import refused_write
 from state.usage import sources
-
-WAL_BYTES_MAX = 256 << 20
-SPILL_BYTES_MAX = 4 << 30
-"""What one statement may write beside the database before it fails instead of filling the disk."""
 
 
 class Declares(Protocol):
@@ -88,6 +86,7 @@ class Store:
         self.revision = 0
         """How many transactions this store has committed: who reads sees whether there is news."""
         self._cursor_lock = threading.Lock()
+        self.holder = Holder(self.cursor)
         self.schema_version = schema.migrate(db, released() if migrations is None else migrations)
         self._columns: dict[str, Mapping[str, str]] = {QUARANTINE: QUARANTINE_COLUMNS}
         for processor in processors:
@@ -110,21 +109,7 @@ class Store:
         threads: int = 2, **options: Any,
     ) -> "Store":  # fmt: skip
         """Open or create the file. Raises `ConfigurationError` if another process has it."""
-        try:
-            db = duckdb.connect(
-                str(path), config={"memory_limit": memory_limit, "threads": threads}
-            )
-        except duckdb.IOException as error:
-            raise refused_open(path, error) from error
-        db.execute("SET GLOBAL TimeZone = 'UTC'")
-        # A checkpoint stalls the commit that meets it, so they are few; closing makes the last one.
-        db.execute(f"SET checkpoint_threshold = '{WAL_BYTES_MAX} bytes'")
-        db.execute(f"SET max_temp_directory_size = '{SPILL_BYTES_MAX} bytes'")
-        db.execute("SET preserve_insertion_order = false")
-        # What a report or a tally took goes back to the system: at rest a third less is held.
-        db.execute("SET allocator_background_threads = true")
-        db.execute("SET allocator_flush_threshold = '16MB'")
-        db.execute("SET enable_external_access = false")
+        db = connect(path, memory_limit=memory_limit, threads=threads)
         store = cls(db, processors, **options)
         db.execute("SET lock_configuration = true")
         return store
@@ -159,14 +144,16 @@ class Store:
 
     def _apply_group(self, commands: Sequence[Command]) -> list[Receipt | Exception]:
         try:
-            return self._apply(commands)
+            answers = self._apply(commands)
         except duckdb.FatalException:
             raise
         except (duckdb.Error, PermanentError) as error:
             self._rollback()
             if len(commands) == 1:
                 return [self._refuse(commands[0], refused_write(error))]
-        return [answer for command in commands for answer in self._apply_group([command])]
+            return [answer for command in commands for answer in self._apply_group([command])]
+        # Behind the transaction, because there is no checkpoint inside of one.
+        return self.holder.answered(commands, answers)
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file; harmless if readers are in the way."""
@@ -177,6 +164,7 @@ class Store:
 
     def close(self) -> None:
         """Checkpoint and close. No cursor may be in use."""
+        self.holder.end()
         self.checkpoint()
         self._db.close()
 

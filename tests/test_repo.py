@@ -159,7 +159,7 @@ def test_the_readme_opens_with_run_and_test():
 
 
 def test_the_readme_lists_the_commands_of_the_command_line():
-    listed = re.findall(r"^\| `sessionwatch ([a-z]+)", read("README.md"), re.MULTILINE)
+    listed = re.findall(r"^\| `sessionwatch ([a-z][a-z-]*)", read("README.md"), re.MULTILINE)
     commands = typer.main.get_command(cli.app).commands
 
     assert sorted(listed) == sorted(name for name, c in commands.items() if not c.hidden)
