@@ -8,7 +8,7 @@ repeated: after a kill, `collect` goes on with what the book says.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from core.seams import Clock
 from metrics.llm import ModelInstruments
@@ -141,10 +141,8 @@ class Batches:
         }
         for key, body in bodies.items():
             self.payloads.keep(key, body)
-        items: list[dict[str, object]] = [
-            {"custom_id": key, "params": body} for key, body in bodies.items()
-        ]
-        made = self._asked(lambda: self._create(items), [b["messages"] for b in bodies.values()])
+        said = [body["messages"] for body in bodies.values()]
+        made = self._asked(lambda: self._create(bodies), said)
         if isinstance(made, Answer):
             return self._unsent(batch, made)
         self.book.put(known := replace(batch, id=made))
@@ -189,9 +187,10 @@ class Batches:
         except (sdk.HTTPError, ValueError):  # While results are streamed, as they come.
             return Answer(Outcome.OUTAGE, reason="cut", tokens=None, sent=True)
 
-    def _create(self, items: list[dict[str, object]]) -> str:
+    def _create(self, bodies: Mapping[str, Any]) -> str:
         from processors.llm import sdk
 
+        items = [{"custom_id": key, "params": body} for key, body in bodies.items()]
         return sdk.batch_create(self.connection.client(), items)
 
     def _found(self, batch: Batch) -> str | None:

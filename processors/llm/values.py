@@ -64,8 +64,15 @@ class Request:
 
 @lru_cache(maxsize=64)
 def schema_of(output: type[msgspec.Struct]) -> dict[str, Any]:
-    """The JSON schema of an output type, before the SDK makes it what the API accepts."""
-    return msgspec.json.schema(output)
+    """The JSON schema of an output type, before the SDK makes it what the API accepts.
+
+    Every field is required: a model leaves out what it may, and "absent" is said as null.
+    """
+    schema = msgspec.json.schema(output)
+    for node in schema.get("$defs", {}).values():
+        if "properties" in node:
+            node["required"] = list(node["properties"])
+    return schema
 
 
 class Outcome(StrEnum):

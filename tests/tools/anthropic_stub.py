@@ -59,7 +59,10 @@ def ruled(path: Path) -> AnswerOf:
 
 
 class Stub:
-    """What the server knows. `requests` is everything that came, in order."""
+    """What the server knows. `requests` is everything that came, in order.
+
+    `script` is what calls and items of batches meet, `batch_script` what sending a batch does.
+    """
 
     def __init__(
         self,
@@ -71,11 +74,12 @@ class Stub:
         polls: int = 1,
     ) -> None:
         self.script = script if isinstance(script, Script) else Script(script)
+        self.batch_script = Script()
         self.requests: list[Received] = []
         self.closing = threading.Event()
         self.url = ""
         self.batches = Batches(self._item, self.script.shuffled, polls)
-        self._answer = answer
+        self.answer = answer
         self._key = key
         self._models = models
         self._systems: set[str] = set()
@@ -124,7 +128,7 @@ class Stub:
         raise ApiError(404, "not_found_error", f"not found: {path}")
 
     def _reply(self, body: dict[str, Any]) -> Reply:
-        said = self._answer(body)
+        said = self.answer(body)
         if isinstance(said, Reply):
             return said
         text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
@@ -197,21 +201,26 @@ class Handler(BaseHTTPRequestHandler):
         raise ApiError(404, "not_found_error", f"not found: {path}")
 
     def _batch(self, body: Any) -> Any:
+        fault = self.stub.batch_script.next()
+        if self._lost(fault):
+            return None
+        if error := error_of(fault):
+            raise error
         wire.check_batch(body)
         return self.stub.batches.create(f"msgbatch_{self.stub.number():06}", body["requests"])
 
     def _message(self, body: Any) -> Any:
         fault = self.stub.script.next()
-        match fault.kind:
-            case "reset":
-                return self._reset()
-            case "cut":
-                return self._cut()
-            case "html":
-                return self._html()
-            case "slow":
-                self.stub.closing.wait(float(fault.argument or SLOW_S))
-        return self.stub.message(body, fault)
+        return None if self._lost(fault) else self.stub.message(body, fault)
+
+    def _lost(self, fault: Fault) -> bool:
+        """Whether the connection fails instead of an answer."""
+        if fault.kind == "slow":
+            self.stub.closing.wait(float(fault.argument or SLOW_S))
+        play = {"reset": self._reset, "cut": self._cut, "html": self._html}.get(fault.kind)
+        if play:
+            play()
+        return play is not None
 
     def _reset(self) -> None:
         """The connection is reset before a byte is answered."""
