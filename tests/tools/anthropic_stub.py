@@ -20,12 +20,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.tools import anthropic_wire as wire
+from tests.tools.anthropic_answers import AnswerOf, ruled, sampled
 from tests.tools.anthropic_batches import Batches
 from tests.tools.anthropic_script import Fault, Script, error_of, spoilt
 from tests.tools.anthropic_wire import ApiError, Reply
-
-AnswerOf = Callable[[dict[str, Any]], Any]
-"""The answer to a request's body: a `Reply`, text, or what is sent as JSON."""
 
 SLOW_S = 3600.0
 _BODY_MAX_BYTES = 256 << 20
@@ -38,24 +36,6 @@ class Received(NamedTuple):
     path: str
     headers: dict[str, str]
     body: Any
-
-
-def sampled(body: dict[str, Any]) -> Any:
-    """The smallest answer that fits the schema, "ok" where there is none."""
-    schema = wire.wanted_schema(body)
-    return wire.sample(schema) if schema else "ok"
-
-
-def ruled(path: Path) -> AnswerOf:
-    """By a file `[{"match": "regular expression", "answer": …}, …]`; the first that is found in
-    what the user says counts, and without any the answer is the smallest."""
-    rules = [(re.compile(rule["match"]), rule["answer"]) for rule in json.loads(path.read_text())]
-
-    def answer(body: dict[str, Any]) -> Any:
-        said = wire.user_text(body)
-        return next((one for rule, one in rules if rule.search(said)), None) or sampled(body)
-
-    return answer
 
 
 class Stub:
