@@ -15,6 +15,9 @@ from enum import IntEnum
 
 from processors.llm.values import PERSON, TRANSIENT, Answer, Model, Outcome, Request
 
+_ASKED_MAX_S = 86_400.0
+"""However long the server says, it is asked again after a day."""
+
 
 class State(IntEnum):
     """Numbers, because a gauge shows them."""
@@ -81,7 +84,7 @@ class Breaker:
             open_s = min(self.open_s * 2, limits.open_max_s)
         else:
             open_s = limits.open_s if failures >= limits.failures else 0.0
-        asked_s = answer.retry_after_s or 0.0
+        asked_s = min(answer.retry_after_s or 0.0, _ASKED_MAX_S)
         return max(open_s, asked_s) if open_s or asked_s >= limits.open_s else 0.0
 
 

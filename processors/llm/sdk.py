@@ -38,6 +38,10 @@ _NEVER_SENT = (
 _MISCONFIGURED = {
     401: "the API does not take the key: set ANTHROPIC_API_KEY to one that is valid",
     403: "the key may not do this: see what its workspace is allowed",
+    **dict.fromkeys(
+        (301, 302, 303, 307, 308),
+        "the API has moved, and redirects are not followed: set [model] base_url to where it is",
+    ),
     404: "the API does not know the model or the path: check [model] model and base_url, which "
     "must not end in /v1",
 }
@@ -54,6 +58,8 @@ def client(endpoint: Endpoint) -> anthropic.Anthropic:
         timeout=anthropic.Timeout(endpoint.timeout_s, connect=min(_CONNECT_S, endpoint.timeout_s)),
         max_retries=0,
         open_telemetry=False,
+        # A redirect would carry what we send to a host that nobody chose.
+        http_client=anthropic.DefaultHttpxClient(follow_redirects=False),
     )
 
 
@@ -129,6 +135,8 @@ def _status_outcome(error: APIStatusError) -> tuple[Outcome, str]:
     match error.status_code:
         case 401 | 403 | 404:
             return Outcome.MISCONFIGURED, str(error.type or error.status_code)
+        case status if status < 400:
+            return Outcome.MISCONFIGURED, "redirect"
         case 402:
             return Outcome.SPEND_LIMIT, "billing_error"
         case 429 if error.error_code in _SPEND_LIMITS:
@@ -148,10 +156,12 @@ def _status_outcome(error: APIStatusError) -> tuple[Outcome, str]:
 
 
 def _bad_request(message: str) -> tuple[Outcome, str]:
-    """An empty account and a schema that does not compile have no code of their own."""
+    """What has a remedy has no code of its own, so the words must do."""
     text = message.lower()
     if "credit balance" in text:
         return Outcome.SPEND_LIMIT, "credit_balance"
+    if "thinking" in text:
+        return Outcome.REJECTED, "thinking"
     if "grammar" in text or "output_config" in text:
         return Outcome.REJECTED, "schema"
     return Outcome.REJECTED, "invalid_request_error"

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from processors.llm.breaker import BreakerPatience, State
 from processors.llm.purse import Caps
 from processors.llm.retry import Patience
 from processors.llm.values import AGAIN, FINAL, Outcome
+from tests.tools.anthropic_script import Script
 from tests.tools.anthropic_stub import Reply, Stub, served
 from tests.tools.anthropic_wire import invalid
 from tests.tools.modelling import KEY, Item, Output, bench, request
@@ -253,6 +255,22 @@ def test_a_schema_that_is_too_large_goes_as_a_tool_from_then_on(stub, made):
     assert "output_config" not in stub.messages[1]
 
 
+def test_a_model_that_always_thinks_is_let_think_from_then_on(stub, made):
+    bench = made(stub, model="claude-opus-5-5")
+
+    outcomes = [bench.stack.ask(request(text)).outcome for text in ("one", "two")]
+
+    assert outcomes == [Outcome.DONE, Outcome.DONE]
+    assert ["thinking" in body for body in stub.messages] == [True, False, False]
+
+
+def test_invalid_answers_of_different_kinds_are_asked_again_once(stub, made):
+    stub.script.then("invalid_json off_schema ok")
+
+    assert made(stub).stack.ask(request()).outcome is Outcome.INVALID
+    assert len(stub.requests) == 2
+
+
 # Recorded.
 
 
@@ -416,7 +434,40 @@ def test_a_key_that_is_none_is_not_sent(stub, made):
     assert stub.requests == []
 
 
+def test_in_the_end_everything_is_answered_and_paid_once(stub, made):
+    """Eight threads, every fault there is, and what was put off is asked again later."""
+    stub.script = Script("429:2=9% 529=9% 500=9% reset=9% cut=4% truncated=9% invalid_json=9%")
+    bench = made(stub)
+    asked = [request(f"window {number}") for number in range(60)]
+
+    def left():
+        return [one for one in asked if bench.stack.named(one).hash not in bench.kept.recordings]
+
+    with ThreadPoolExecutor(8) as pool:
+        while windows := left():
+            list(pool.map(bench.stack.ask, windows))
+            bench.clock.seconds += 1000
+        sent = len(stub.requests)
+        answers = list(pool.map(bench.stack.ask, asked))
+
+    assert {answer.outcome for answer in answers} <= {Outcome.DONE, Outcome.TRUNCATED}
+    assert len(stub.requests) == sent == len(bench.kept.calls) == len(bench.kept.payloads)
+    spent = bench.purse.spent(bench.clock.now_us()).month_nano
+    assert spent == sum(call.cost_nano for call in bench.kept.calls.values())
+
+
 # What must not be seen.
+
+
+def test_a_redirect_is_not_followed(stub, made):
+    with served(Stub()) as elsewhere:
+        stub.script.then(f"redirect:{elsewhere.url}/v1/messages")
+
+        answer = made(stub).stack.ask(request(SECRET))
+
+    assert (answer.outcome, answer.reason) == (Outcome.MISCONFIGURED, "redirect")
+    assert "base_url" in answer.message
+    assert elsewhere.requests == []
 
 
 def test_an_error_that_quotes_the_request_is_not_shown(made):
@@ -449,6 +500,7 @@ def test_no_prompt_and_no_key_is_logged_whatever_the_level(tmp_path):
     program = f"""
 import logging
 logging.basicConfig(level=logging.DEBUG)
+from tests.tools.anthropic_script import Script
 from tests.tools.anthropic_stub import Stub, served
 from tests.tools.anthropic_wire import invalid
 from tests.tools.modelling import bench, request

@@ -5,7 +5,8 @@ The rule: seeded, so the same script meets the same calls again. Written as text
     429:12 529 ok reset          these, one call each, then the shares
     429:1=5% truncated=2%        of all calls after that
 
-A fault may have an argument behind a colon: `retry-after` for 429 and 529, seconds for slow.
+A fault may have an argument behind a colon: `retry-after` for 429 and 529, seconds
+for slow, an address for redirect.
 """
 
 import random
@@ -27,7 +28,7 @@ class Fault(NamedTuple):
 
 OK = Fault()
 # Those of the connection, which `anthropic_stub` plays itself.
-CONNECTION = ("reset", "cut", "slow", "html")
+CONNECTION = ("reset", "cut", "slow", "html", "redirect")
 # Those of an answer with status 200.
 ANSWER = ("truncated", "refusal", "invalid_json", "off_schema", "empty")
 # Those of one item of a batch.

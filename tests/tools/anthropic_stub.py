@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -198,6 +199,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault.kind == "slow":
             self.stub.closing.wait(float(fault.argument or SLOW_S))
         play = {"reset": self._reset, "cut": self._cut, "html": self._html}.get(fault.kind)
+        if fault.kind == "redirect":
+            play = partial(self._redirect, fault.argument)
         if play:
             play()
         return play is not None
@@ -217,6 +220,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'{"id": "msg_')
         self.close_connection = True
+
+    def _redirect(self, address: str) -> None:
+        self.send_response(307)
+        self.send_header("location", address)
+        self.send_header("content-length", "0")
+        self.end_headers()
 
     def _html(self) -> None:
         """Somebody between us answers instead."""

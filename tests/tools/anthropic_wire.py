@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 BYTES_A_TOKEN = 4
 CACHED_FROM_TOKENS = 512
 MODELS = ("claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-4-5")
+ALWAYS_THINKS = "claude-opus-5-5"
 _SAMPLING = ("temperature", "top_p", "top_k")
 _CUSTOM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -60,6 +61,8 @@ def check_message(body: Mapping[str, Any], models: tuple[str, ...] = MODELS) -> 
         raise invalid("messages: first message must use the user role")
     if body["messages"][-1]["role"] == "assistant":
         raise invalid("This model does not support assistant message prefill")
+    if body["model"] == ALWAYS_THINKS and (body.get("thinking") or {}).get("type") == "disabled":
+        raise invalid("thinking: cannot be disabled for this model")
     for schema in (schema_of(body), *(tool["input_schema"] for tool in body.get("tools", ()))):
         check_schema(schema)
 
