@@ -88,7 +88,7 @@ class Breaker:
         return max(open_s, asked_s) if open_s or asked_s >= limits.open_s else 0.0
 
 
-class Broken:
+class Guarded:
     """The layer with a breaker in it, for all threads."""
 
     def __init__(

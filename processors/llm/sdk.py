@@ -7,7 +7,8 @@ write whole prompts.
 
 import email.utils
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Any, cast
 
 import anthropic
@@ -45,6 +46,8 @@ _MISCONFIGURED = {
     404: "the API does not know the model or the path: check [model] model and base_url, which "
     "must not end in /v1",
 }
+
+Results = Generator[tuple[str, Any], None, None]
 
 transform_schema = anthropic.transform_schema
 
@@ -107,14 +110,16 @@ def batches_ended(client: anthropic.Anthropic) -> Iterator[str]:
 
 def batch_has(client: anthropic.Anthropic, batch_id: str, custom_ids: set[str]) -> bool:
     """By its first result: a batch is ours as a whole or not at all."""
-    first = next(batch_results(client, batch_id), ("", None))
-    return first[0] in custom_ids
+    with closing(batch_results(client, batch_id)) as results:
+        return next(results, ("", None))[0] in custom_ids
 
 
-def batch_results(client: anthropic.Anthropic, batch_id: str) -> Iterator[tuple[str, Any]]:
-    """Each item's `custom_id` and result as a dict, in any order."""
-    for item in client.messages.batches.results(batch_id):
-        yield item.custom_id, item.result.to_dict(mode="json")
+def batch_results(client: anthropic.Anthropic, batch_id: str) -> Results:
+    """Each item's `custom_id` and result as a dict, in any order. Streamed: read it to its end or
+    close it."""
+    with closing(client.messages.batches.results(batch_id)) as items:
+        for item in items:
+            yield item.custom_id, item.result.to_dict(mode="json")
 
 
 def _status(error: APIStatusError, payload: Any) -> Answer:

@@ -20,7 +20,7 @@ from core.seams import Clock
 from metrics.instruments import Instruments
 from processors.llm.again import Again
 from processors.llm.batches import BatchBook, Batches
-from processors.llm.breaker import BreakerPatience, Broken
+from processors.llm.breaker import BreakerPatience, Guarded
 from processors.llm.budget import Budget, Till
 from processors.llm.counted import Counted
 from processors.llm.endpoint import Endpoint, Online, fault_of
@@ -67,7 +67,7 @@ class Stack:
         clock, counters = world.clock, world.instruments.model
         self.connection = Connection(config.endpoint)
         self.till = Till(world.purse, world.price, config.caps, clock.now_us, world.new_id)
-        self.breaker = Broken(
+        self.breaker = Guarded(
             Budget(Provider(self.connection, world.payloads), self.till),
             clock.monotonic_s,
             config.breaker,

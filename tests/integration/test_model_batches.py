@@ -178,10 +178,25 @@ def test_taken_twice_after_a_kill_is_paid_once(stub, made):
     calls = dict(made.kept.calls)
 
     made.shelf.put(sent.batch)
-    collected(made.again(), sent.batch)
+    restarted = made.again()
+    collected(restarted, sent.batch)
+    restarted.stack.close()
 
     assert made.purse.spent(made.clock.now_us()) == spent
     assert made.kept.calls == calls
+
+
+@pytest.mark.parametrize("fault", ["cut", "reset", "html"])
+def test_results_that_break_off_are_read_again(stub, made, fault):
+    stub.batch_script.then(f"ok {fault} ok")
+    sent = made.batches.submit(requests(made))
+
+    looks = [made.batches.collect(sent.batch) for _ in range(3)]
+
+    assert [look.ended for look in looks] == [False, False, True]
+    assert looks[1].failure.outcome is Outcome.OUTAGE
+    assert {answer.outcome for answer in looks[2].answers.values()} == {Outcome.DONE}
+    assert len(made.kept.calls) == 3
 
 
 def test_a_batch_the_api_forgot_is_asked_for_again(stub, made):

@@ -40,10 +40,8 @@ class Received(NamedTuple):
 
 
 class Stub:
-    """What the server knows. `requests` is everything that came, in order.
-
-    `script` is what calls and items of batches meet, `batch_script` what sending a batch does.
-    """
+    """What the server knows; `requests` is all that came. `script` is what calls and items of
+    batches meet, `batch_script` what sending a batch and reading its results does."""
 
     def __init__(
         self,
@@ -168,7 +166,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.stub.get(path)
         if not found[1]:
             return batches.all()
-        return batches.results(found[1]) if found[2] else batches.get(found[1], self.stub.url)
+        if not found[2]:
+            return batches.get(found[1], self.stub.url)
+        lost = self._lost(self.stub.batch_script.next())
+        return None if lost else batches.results(found[1])
 
     def _post(self, path: str, body: Any) -> Any:
         if path == "/v1/messages":
