@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from metrics.llm import ModelInstruments
+
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 JOB_OUTCOMES = ("ok", "busy", "failed", "error")
 _ROWS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536)
@@ -45,6 +47,7 @@ class Instruments:
         self.sweep_seconds = histogram("sweep_seconds", "Seconds per sweep", _SECONDS, "source")
         self.job_runs = counter("job_runs", "Runs by the clock, by outcome", "job", "outcome")
         self.job_seconds = histogram("job_seconds", "Seconds per run by the clock", _SECONDS, "job")
+        self.model = ModelInstruments(self.registry)
 
     def expect(
         self,

@@ -1,0 +1,128 @@
+"""Puts the layers together.
+
+The rule: the order is the meaning. From the outside in:
+
+    recorded   what was answered before costs nothing
+    again      twice the room, a second try, the schema as a tool
+    retry      the only repetition; each attempt passes all that follows
+    counted    every attempt is counted, and written down if it went out
+    online     without a key nothing is sent
+    breaker    an outage is not asked again and again
+    budget     nothing passes that is not reserved for
+    provider   one HTTP call, kept before it is sent
+"""
+
+import threading
+from dataclasses import dataclass, field, replace
+from uuid import uuid4
+
+from core.seams import Clock
+from metrics.instruments import Instruments
+from processors.llm.again import Again
+from processors.llm.batches import BatchBook, Batches
+from processors.llm.breaker import BreakerPatience, Guarded
+from processors.llm.budget import Budget, Till
+from processors.llm.counted import Counted
+from processors.llm.endpoint import Endpoint, Online, fault_of
+from processors.llm.provider import Connection, Provider
+from processors.llm.purse import Caps, Purse
+from processors.llm.recorded import Recorded
+from processors.llm.retry import Patience, Retry
+from processors.llm.seams import Calls, NewId, Payloads, Price, Recordings
+from processors.llm.values import Answer, Model, Request
+
+DEFAULT_MODEL = "claude-haiku-5-5"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the settings say."""
+
+    endpoint: Endpoint = field(default_factory=Endpoint)
+    model: str = DEFAULT_MODEL
+    caps: Caps = field(default_factory=Caps)
+    patience: Patience = field(default_factory=Patience)
+    breaker: BreakerPatience = field(default_factory=BreakerPatience)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the stack is handed."""
+
+    clock: Clock
+    payloads: Payloads
+    calls: Calls
+    recordings: Recordings
+    purse: Purse
+    price: Price
+    instruments: Instruments
+    stopping: threading.Event = field(default_factory=threading.Event)
+    new_id: NewId = lambda: uuid4().hex
+
+
+class Stack:
+    """A `Model` for all threads, with what operators ask about it."""
+
+    def __init__(self, config: Config, world: World) -> None:
+        clock, counters = world.clock, world.instruments.model
+        self.connection = Connection(config.endpoint)
+        self.till = Till(world.purse, world.price, config.caps, clock.now_us, world.new_id)
+        self.breaker = Guarded(
+            Budget(Provider(self.connection, world.payloads), self.till),
+            clock.monotonic_s,
+            config.breaker,
+        )
+        counted = Counted(Online(self.breaker, config.endpoint), world.calls, clock, counters)
+        retry = Retry(
+            counted, config.patience, clock.monotonic_s, world.stopping, counters.retries.inc
+        )
+        self._world = world
+        self._model = config.model
+        self._outermost: Model = Recorded(
+            Again(retry),
+            world.recordings,
+            clock.now_us,
+            lambda request: counters.recorded.labels(request.purpose).inc(),
+        )
+        self._watched(world.instruments)
+
+    def ask(self, request: Request) -> Answer:
+        return self._outermost.ask(self.named(request))
+
+    def named(self, request: Request) -> Request:
+        """The request with the model it is for."""
+        return request if request.model else replace(request, model=self._model)
+
+    def batches(self, book: BatchBook) -> Batches:
+        """The same requests as batches, paid from the same purse into the same recordings."""
+        world = self._world
+        return Batches(
+            connection=self.connection,
+            till=self.till,
+            book=book,
+            payloads=world.payloads,
+            recordings=world.recordings,
+            calls=world.calls,
+            clock=world.clock,
+            instruments=world.instruments.model,
+            new_id=world.new_id,
+        )
+
+    def offline(self) -> Answer | None:
+        """Why nothing can be sent at all, if so: a word for readiness and for the page."""
+        return fault_of(self.connection.endpoint)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _watched(self, instruments: Instruments) -> None:
+        instruments.watch(
+            "model_budget_left_dollars",
+            "Dollars that may still be spent today",
+            lambda: self.till.left_nano() / 1e9,
+        )
+        instruments.watch(
+            "model_breaker_state",
+            "0 asking, 1 probing, 2 not asking because nobody answers",
+            lambda: float(self.breaker.state()),
+        )

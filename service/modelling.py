@@ -1,0 +1,59 @@
+"""The language model as a part of the service: its settings, and the stack they make.
+
+The rule: the key comes from the environment alone. It is no setting, so it cannot stand in a file
+or be shown by `sessionwatch config show`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated
+
+from processors.llm.endpoint import BASE_URL, Endpoint, key_of
+from processors.llm.purse import NANO, Caps
+from processors.llm.retry import Patience
+from processors.llm.stack import DEFAULT_MODEL, Config
+from service.rules import decimal, flag, integer, seconds, text
+
+_BASE_URL = r"https?://[^\s?#]+(?<!/)(?<!/v1)"
+_MODEL = r"[A-Za-z0-9][\w.:@/-]{0,127}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """The table `[model]`."""
+
+    model: Annotated[str, text(_MODEL, "a model's name", "which language model is asked")] = (
+        DEFAULT_MODEL
+    )
+    base_url: Annotated[
+        str, text(_BASE_URL, "a URL that ends neither in / nor in /v1", "where it is asked")
+    ] = BASE_URL
+    budget_usd_per_day: Annotated[
+        Decimal, decimal(100_000, "dollars a UTC day; what does not fit is asked the next day")
+    ] = Decimal(1)
+    budget_usd_per_month: Annotated[Decimal, decimal(1_000_000, "the same for a UTC month")] = (
+        Decimal(20)
+    )
+    calls_per_day: Annotated[
+        int, integer(0, 1_000_000, "a second fuse, in case prices are wrong")
+    ] = 2000
+    timeout_s: Annotated[float, seconds(1, 600, "the longest silence of a call")] = 60.0
+    attempts: Annotated[int, integer(1, 10, "calls for one answer, before it is put off")] = 4
+    batches: Annotated[
+        bool, flag("a backfill asks in batches: half the price, answers within a day")
+    ] = False
+
+
+def config_of(settings: ModelSettings, environ: Mapping[str, str]) -> Config:
+    """What the stack is built from."""
+    return Config(
+        endpoint=Endpoint(key_of(environ), settings.base_url, settings.timeout_s),
+        model=settings.model,
+        caps=Caps(
+            day_nano=int(settings.budget_usd_per_day * NANO),
+            month_nano=int(settings.budget_usd_per_month * NANO),
+            day_calls=settings.calls_per_day,
+        ),
+        patience=Patience(attempts=settings.attempts),
+    )
