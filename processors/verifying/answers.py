@@ -151,7 +151,7 @@ def _unwanted(item: _RawItem, statement: str, redactor: Redactor) -> Refusal | N
     if not item.durable:
         return Refusal.NOT_DURABLE
     cleaned = redactor.redact(statement)
-    return Refusal.SECRET if cleaned.findings or PLACEHOLDER.search(statement) else None
+    return Refusal.REDACTED if cleaned.findings or PLACEHOLDER.search(statement) else None
 
 
 def _is_supported(statement: str, quotes: tuple[Quote, ...], window: Window) -> bool:

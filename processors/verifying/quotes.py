@@ -37,7 +37,7 @@ class Refusal(StrEnum):
     NOT_SHARED = "not_shared"
     NOT_DURABLE = "not_durable"
     UNSUPPORTED = "unsupported"
-    SECRET = "secret"
+    REDACTED = "redacted"
 
 
 def proved(window: Window, turn_id: str, quote: str) -> Quote | Refusal:
