@@ -69,10 +69,10 @@ _MACHINE = re.compile(
     | (?:TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|FATAL|CRITICAL|FAIL(?:ED)?|PASS(?:ED)?)\b[\s:\]|]
     | (?:npm|yarn|pnpm|error|warning|fatal|remote|hint|note)(?:\ (?:ERR|WARN)!?|\[\w+\])?[:!]\s
     | Traceback\ \(most | File\ "[^"]+",\ line | at\ [\w.$<>]+[ (] | \w*(?:Error|Exception):\s
-    | [$%#❯➜▶⏵»>]\s\S | \w[\w.-]*@[\w.-]+[:~ ][^ ]*[$#%] | (?:PS\ )?[A-Z]:\\
+    | [$%#❯➜▶⏵»>]\s{1,4}\S | \w[\w.-]*@[\w.-]+[:~ ][^ ]*[$#%] | (?:PS\ )?[A-Z]:\\
     | @@\ | [+-]{3}\ [ab]/ | diff\ --git | index\ [0-9a-f]{7} | [+-]\s{2,}\S
     | [{}\[\]()<>;|]+[,;]?\s*$ | "[\w$.-]+"\s*:\s
-    | </?[a-zA-Z][\w:-]*[^>]*>\s*\S* | \|.*\|
+    | </?[a-zA-Z][^<>]*>(?:\s*$|.*<) | \|.*\|
     | [│┃┌└├┤╭╰─━═█▌•✓✔✗✖●○◯⎿⏺✻※]
     | (?:import|from|export|const|let|var|def|class|function|return|public|private|async|package
         |using|\#include|SELECT|INSERT|UPDATE|CREATE|ALTER)\s.*[;{}()=:]\s*$

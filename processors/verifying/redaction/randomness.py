@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from processors.verifying.redaction.spans import Finding
 
-_WORD = re.compile(r"(?<![\w+/=.:@-])[A-Za-z0-9][\w+/=-]{23,4000}+")
+_WORD = re.compile(r"(?<![\w+/.:@-])[\w+/][\w+/-]{23,4000}+={0,2}")
 _HEX = re.compile(r"[0-9a-fA-F_=-]+$")
 # Ids of agents, APIs and content-addressed stores: random, public, and everywhere in sessions.
 _PUBLIC = re.compile(

@@ -58,7 +58,10 @@ ENGLISH = Language(
         ),
     ),
     definitions=(
-        pattern(rf"{_OWN} (?P<subject>[\w/&-]+(?: [\w/&-]+){{0,5}}?) {_VERB}\b .{{3,}}"),
+        pattern(
+            rf"{_OWN} (?P<subject>[\w/&-]+(?: [\w/&-]+){{0,5}}?)(?: \([^()]{{2,40}}\))? "
+            rf"{_VERB}\b .{{3,}}"
+        ),
         pattern(rf"(?P<subject>we) {_WE}\b .{{8,}}"),
         pattern(
             rf"{_NAME} (?:means|stands for|refers to|is short for|is defined as|denotes) .{{4,}}"
