@@ -14,7 +14,32 @@ from tests.tools.secrets import NAMED, SECRETS, nameless
 from tests.tools.turns import REDACTOR, turns, windows
 
 WORDS = st.sampled_from(
-    ["the", "report", "is", "token", "password", "key:", "€", "März", "\n", "\u200b", "‹", "›", "@", "0", "-", "=", '"', "‹email:0123456789ab›", "Bearer", "https://", ",", "🙄", "+", "/home/"]
+    [
+        "the",
+        "report",
+        "is",
+        "token",
+        "password",
+        "key:",
+        "€",
+        "März",
+        "\n",
+        "\u200b",
+        "‹",
+        "›",
+        "@",
+        "0",
+        "-",
+        "=",
+        '"',
+        "‹email:0123456789ab›",
+        "Bearer",
+        "https://",
+        ",",
+        "🙄",
+        "+",
+        "/home/",
+    ]
 )
 TEXTS = st.lists(WORDS | st.text(max_size=8), max_size=12).map(" ".join)
 SAID = st.lists(

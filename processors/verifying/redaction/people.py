@@ -24,7 +24,7 @@ _PHONE_NAMED = re.compile(
 )
 _PHONE_DIGITS = range(8, 16)
 _CARD = re.compile(
-    r"(?<![\w.-])(?<!\d )(?:[2-6]\d{12,18}"
+    r"(?<![\w.-])(?:[2-6]\d{12,18}"
     r"|[2-6]\d{3}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|3\d{3}([ -])\d{6}\2\d{4,5})(?![\w-]|\.\d)"
 )
 # Who issues cards, and how many digits these have (ISO/IEC 7812, as published by the networks).

@@ -59,7 +59,7 @@ ENGLISH = Language(
     ),
     definitions=(
         pattern(
-            rf"{_OWN} (?P<subject>[\w/&-]+(?: [\w/&-]+){{0,5}}?)(?: \([^()]{{2,40}}\))? "
+            rf"{_OWN} (?P<subject>[\w/&`-]+(?: [\w/&`-]+){{0,5}}?)(?: \([^()]{{2,40}}\))? "
             rf"{_VERB}\b .{{3,}}"
         ),
         pattern(rf"(?P<subject>we) {_WE}\b .{{8,}}"),

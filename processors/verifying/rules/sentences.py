@@ -13,7 +13,7 @@ from processors.verifying.turns import Turn
 SENTENCE_CHARS_MAX = 300
 # A full stop ends a sentence before a blank: `v1.2`, `e.g. this` and `main.py` have none or go on.
 _END = re.compile(
-    r"(?<!\be\.g)(?<!\bi\.e)(?<!\bz\.B)(?<!\bbzw)(?<!\bvs)(?<=[.!?…])[)\"'”»“]*\s+|\s*\n\s*"
+    r"(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bz\.B\.)(?<!\bbzw\.)(?<!\bvs\.)(?<=[.!?…])[)\"'”»“]*\s+|\s*\n\s*"
 )
 
 
