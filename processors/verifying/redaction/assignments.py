@@ -37,6 +37,7 @@ _NAME = re.compile(r"[A-Za-z_]+(?:[.:][A-Za-z_]+)*$")
 _VARIABLE = re.compile(r"\$\{?[A-Za-z0-9_]{0,60}$")
 _BEFORE_CHARS = 64
 _TOKEN_CHARS_MIN, _BARE_TOKEN_CHARS_MIN, _TOKEN_DIGITS_MIN = 8, 16, 2
+_LONG_TOKEN_CHARS_MIN = 20
 
 
 def assigned(text: str) -> Iterator[Finding]:
@@ -69,5 +70,6 @@ def _is_token(match: re.Match[str], value: str) -> bool:
     """Digits and letters in turns, no words: `refresh_token: oauth-v2-flow` is none."""
     unsure = not match["quoted"] and match["sign"] != "="
     size = _BARE_TOKEN_CHARS_MIN if unsure else _TOKEN_CHARS_MIN
-    enough = sum(c.isdigit() for c in value) >= _TOKEN_DIGITS_MIN
+    long = len(value) >= _LONG_TOKEN_CHARS_MIN
+    enough = long or sum(c.isdigit() for c in value) >= _TOKEN_DIGITS_MIN
     return len(value) >= size and enough and " " not in value and varied(value)

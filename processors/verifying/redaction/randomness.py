@@ -20,7 +20,7 @@ _PUBLIC = re.compile(
     r"|Qm[1-9A-HJ-NP-Za-km-z]{44}|baf[ky]|k51|[A-Z]{1,4}_kw|sha\d{3}-|did:|0x"
 )
 _CHANGES_SHARE_MIN = 0.42
-_CHANGES_SHARE_NAMED_MIN = 0.3
+_CHANGES_SHARE_NAMED_MIN, _CHANGES_SHARE_LONG_MIN, _LONG_CHARS = 0.3, 0.2, 20
 _UPPER, _LOWER, _DIGIT = range(3)
 
 
@@ -38,7 +38,10 @@ def varied(value: str) -> bool:
     if _HEX.match(value) and len(value) >= 16:
         return digits > 0
     letters = sum(c.isalpha() for c in value)
-    return digits > 0 and letters > 0 and _changes_share(value) >= _CHANGES_SHARE_NAMED_MIN
+    # A long name with dots is a call in code more often than a secret.
+    long = len(value) >= _LONG_CHARS and not any(c in value for c in ".:")
+    share = _CHANGES_SHARE_LONG_MIN if long else _CHANGES_SHARE_NAMED_MIN
+    return digits > 0 and letters > 0 and _changes_share(value) >= share
 
 
 def _is_random(word: str) -> bool:
