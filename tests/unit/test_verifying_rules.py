@@ -155,6 +155,49 @@ def test_a_phrase_says_what_a_person_did(text, reply, kind):
         ("Suppose MRR means monthly revenue without discounts.", ""),
         ("ok so this means we need a new branch", ""),
         ("please remember that our fiscal year starts in March", ""),
+        ("No, don't touch the config, I'll do it myself.", "I edited the config."),
+        ("Actually let's go with option 2.", "Option 1 or option 2?"),
+        ("Yes, go ahead and merge it.", "Shall I merge it?"),
+        ("Exactly what I wanted, thanks.", "I changed the header."),
+        ("our tests take forever and it is driving everyone crazy", ""),
+        ("We use the same helper twice here, extract it.", ""),
+        ("Every time I run it the server is dead", ""),
+        ("All of the rows are gone after the migration", ""),
+        ("The docs mean something else entirely.", ""),
+        ("No that is not what I meant at all", "I did X."),
+        ("the build is green, not red as you said", "The build is red."),
+        ("We never had this problem before the refactoring of yesterday.", ""),
+        ("Our customer wrote that our prices are net of tax.", ""),
+        ("correct, the test fails on Windows only", "The test fails on Windows only?"),
+        ("Genau, mach das so.", "Soll ich das so machen?"),
+        ("Non, ce n'est pas ce que je voulais, mais bon.", "J'ai fait X."),
+        ("No, eso no es lo que pedí.", "Hice X."),
+        ("Ne, to není ono.", "Hotovo."),
+        ("each of the three functions has a bug in the loop", ""),
+        ("We only want the first page for now", ""),
+        ("Our goal for this sprint is to ship the login", ""),
+        ("Actually, the second screenshot is better.", "I made two screenshots."),
+        ("No, the other one.", "I opened the first file."),
+        ("Right, what about the second file?", "I changed the first file."),
+        ("our CI has been red since the merge", ""),
+        ("We use too many dependencies.", ""),
+        ("It means nothing to me.", ""),
+        ("Wrong file, sorry.", "I opened x."),
+        ("All of this must be removed before the release.", ""),
+        ("Our users complain that the page is slow.", ""),
+        ("not what the spec says, but fine", "Done."),
+        ("Every commit must be signed off by me before lunch.", ""),
+        ("We never merged that.", "Merged."),
+        (
+            "Yes, the header is much better with the darker background.",
+            "I made the header background darker.",
+        ),
+        ("The migration ran, not the seed.", "I ran the seed."),
+        ("Ja, das Layout ist jetzt viel besser als vorher.", "Das Layout ist neu."),
+        ("Wir haben das Problem seit dem letzten Deploy.", ""),
+        ("Nous avons un problème avec la page.", ""),
+        ("Nuestra reunión es a las cinco.", ""),
+        ("Naše schůzka je v pět.", ""),
         ("our fiscal year starts in March, i think", ""),
         ("according to the wiki our fiscal year starts in March", ""),
         ("Our fiscal year starts in March: is that so?", ""),
@@ -168,6 +211,69 @@ def test_a_phrase_says_what_a_person_did(text, reply, kind):
 )
 def test_what_states_nothing_is_left_alone(text, reply):
     assert found(text, reply) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        (
+            "No — customers in Liechtenstein are billed in Swiss francs, not euros.",
+            "I'll bill customers in Liechtenstein in euros.",
+        ),
+        (
+            "That's not right. The nightly export contains test accounts as well.",
+            "The nightly export contains only real accounts.",
+        ),
+        ("SLA stands for the 4 hour first response we promise gold customers.", ""),
+        ("In our data, refunds are negative rows in the same table.", ""),
+        ("We count a trial as active after the third login.", ""),
+        ("Our warehouse loads at 03:00 UTC so anything before that is stale.", ""),
+        (
+            "Correct, invoices older than ten years are deleted every January.",
+            "So invoices older than ten years are deleted?",
+        ),
+        (
+            "Nein, Kunden in Österreich zahlen brutto, nicht netto.",
+            "Kunden in Österreich zahlen netto.",
+        ),
+        ("Bei uns heißt ein Auftrag erst nach der Freigabe Bestellung.", ""),
+        ("Notre année fiscale se termine le 30 juin.", ""),
+        ("Nuestros pedidos internacionales siempre incluyen el IVA del país de destino.", ""),
+        ("Naše objednávky mají vždy číslo pobočky na začátku.", ""),
+        ("Actually the retention job runs on Sundays.", "The retention job runs every night."),
+        (
+            "the orders table is partitioned by ship_date, not order_date",
+            "I assume the orders table is partitioned by order_date.",
+        ),
+        (
+            "No, the VAT rate for books is 7 percent, not 19.",
+            "I'll use a VAT rate of 19 percent for books.",
+        ),
+        (
+            "Wrong: the staging database is a nightly copy of production.",
+            "The staging database has synthetic data.",
+        ),
+        ("a seat means one named login, shared logins count twice", ""),
+        ("We treat pauses as churn after 60 days.", ""),
+        ("Our region codes follow the old ERP and have two letters.", ""),
+        ("Right, the ledger table is append only.", "So the ledger table is append only?"),
+        ("We don't use feature flags for pricing changes.", ""),
+        ("Each shop has its own tax profile in the ERP.", ""),
+        ("Unsere Artikelnummern haben immer acht Stellen.", ""),
+        (
+            "Falsch, die Lieferzeit zählt ab Zahlungseingang, nicht ab Bestellung.",
+            "Die Lieferzeit zählt ab Bestellung.",
+        ),
+        ("Chez nous, un avoir est toujours lié à une facture.", ""),
+        ("Exactement, le stock compte les retours.", "Le stock compte les retours ?"),
+        ("Cada tienda debe cerrar la caja antes de las diez.", ""),
+        ("U nás faktura znamená i zálohový list.", ""),
+    ],
+)
+def test_business_rules_are_found_in_many_wordings(text, reply):
+    (one,) = found(text, reply)
+
+    assert one.statement in text
 
 
 def test_a_correction_names_the_claim_of_the_agent_that_it_rejects():

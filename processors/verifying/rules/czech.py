@@ -67,7 +67,7 @@ CZECH = Language(
         r"|tvůj|tvoje)\b"
         r"|\b(?:(?:on|ona|oni|zákazník|kolega) (?:říká|řekl\w*|píše|napsal\w*|tvrdí)"
         r"|podle|prý|údajně)\b"
-        r"|\b(?:dnes|zítra|včera|teď|zatím|momentálně|tentokrát|ještě|zase|chyba|chybí"
+        r"|\b(?:dnes|zítra|včera|teď|zatím|problém\w*|pomal\w*|lepší|horší|schůzka|termín|momentálně|tentokrát|ještě|zase|chyba|chybí"
         r"|nefunguje|funguje|větev|commit|pr|řádek \d+"
         r"|tlačítko|barva)\b"
         r"|\b(?:haha+|lol|no jasně|samozřejmě|výborně|skvělé|sakra|kurva)\b|🙄|😂|🤣|😅"

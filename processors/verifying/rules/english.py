@@ -6,7 +6,11 @@ _VERB = (
     r"(?:is|are|was|were|isn't|aren't|means|mean|starts?|ends?|begins?|runs?|uses?|lives?|has|have"
     r"|contains?|includes?|excludes?|counts?|belongs?|comes?|goes|stands?|refers?|depends?|needs?"
     r"|closes?|opens?|reports?|applies|apply|owns?|stores?|consists?|equals?|expires?|refreshes"
-    r"|happens?|must|can't|cannot|never|always)"
+    r"|happens?|loads?|ships?|syncs?|sends?|charges?|pays?|bills?|covers?|holds?|keeps?|takes?"
+    r"|receives?|deploys?|exports?|imports?|publish(?:es)?|records?|tracks?|allows?"
+    r"|requires?|supports?"
+    r"|follows?|maps?|matches|resets?|rounds?|sums?|updates?|arrives?|operates?|must"
+    r"|can't|cannot|never|always)"
 )
 _WE = (
     r"(?:always|never|only|don't|do not|count|define|measure|treat|report|bill"
@@ -62,6 +66,7 @@ ENGLISH = Language(
             rf"{_OWN} (?P<subject>[\w/&`-]+(?: [\w/&`-]+){{0,5}}?)(?: \([^()]{{2,40}}\))? "
             rf"{_VERB}\b .{{3,}}"
         ),
+        pattern(rf"in our [\w -]{{2,30}}, (?P<subject>[\w -]{{2,40}}?) {_VERB}\b .{{3,}}"),
         pattern(rf"(?P<subject>we) {_WE}\b .{{8,}}"),
         pattern(
             rf"{_NAME} (?:means|stands for|refers to|is short for|is defined as|denotes) .{{4,}}"
@@ -112,7 +117,10 @@ ENGLISH = Language(
         r"|according to|quote)\b"
         r"|\b(?:today|tomorrow|yesterday|right now|for now|at the moment|this time|just"
         r" now|so far|currently|now|yet"
-        r"|anymore|again|still|already|almost|first|next|later|done|works?|working|worked"
+        r"|anymore|again|still|already|almost|next|later|here|sprint|forever|since|too"
+        r" (?:many|much|slow|big|long)|complain\w*|problems?|slow|better|worse|best"
+        r"|meeting|standup|deadline|crazy|annoying|ugly|weird|horrible|terrible|awful"
+        r"|done|works?|working|worked"
         r"|broken|fails?|failed|failing"
         r"|missing|error|bug|crash(?:es)?|issue|typo|nit|nitpick|lgtm|diff|line \d+|pr"
         r"|commit|branch|screenshot|button|modal"

@@ -3,7 +3,8 @@
 from processors.verifying.rules.language import Language, pattern, words
 
 _VERB = (
-    r"(?:est|sont|était|étaient|signifie|signifient|commence|commencent|finit|termine"
+    r"(?:se termine|se terminent|paient|est|sont|était|étaient|signifie|signifient"
+    r"|commence|commencent|finit|termine"
     r"|désigne|veut dire|a|ont"
     r"|contient|contiennent|inclut|exclut|compte|comptent|appartient|doit|doivent"
     r"|utilise|utilisons|s'appelle|correspond)"
@@ -26,7 +27,7 @@ FRENCH = Language(
         r"(?:(?:exactement|c'est (?:ça|exact)|tout à fait)[,.!:; –—-]+)?"
     ),
     openings_remarking=pattern(
-        r"(?:(?:au fait|pour info|à noter|note|chez nous|et|mais|donc|car|pour"
+        r"(?:(?:au fait|pour info|à noter|note|et|mais|donc|car|pour"
         r" rappel)[,:]? (?:que )?){1,3}"
     ),
     contrasts=(
@@ -75,7 +76,7 @@ FRENCH = Language(
         r"|\b(?:(?:il|elle|ils|client|collègue|doc) (?:dit|disent|a dit|écrit|prétend"
         r"|pense)|selon|d'après)\b"
         r"|\b(?:aujourd'hui|demain|hier|maintenant|pour l'instant|actuellement|cette fois"
-        r"|encore|déjà|erreur|bug|marche|casse"
+        r"|encore|déjà|erreur|bug|problème\w*|lente?s?|mieux|pire|réunion|depuis|marche|casse"
         r"|cassé|manque|branche|commit|pr|ligne \d+|bouton|couleur)\b"
         r"|\b(?:haha+|mdr|lol|bravo|génial|évidemment|bien sûr|putain|merde)\b|🙄|😂|🤣|😅"
     ),

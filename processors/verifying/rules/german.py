@@ -3,7 +3,8 @@
 from processors.verifying.rules.language import Language, pattern, words
 
 _VERB = (
-    r"(?:ist|sind|war|waren|bedeutet|heißt|heissen|heißen|beginnt|endet|startet|läuft"
+    r"(?:zahlt|zahlen|lädt|laden|enden|schließt|liefert|liefern|ist|sind|war|waren"
+    r"|bedeutet|heißt|heissen|heißen|beginnt|endet|startet|läuft"
     r"|liegt|hat|haben"
     r"|enthält|umfasst|zählt|zählen|gehört|gehören|kommt|steht|gilt|gelten|muss|müssen|darf|dürfen"
     r"|verwendet|verwenden|nutzt|nutzen|wird|werden|speichert|speichern|meint|meinen)"
@@ -25,7 +26,7 @@ GERMAN = Language(
         r"(?:(?:genau|richtig|korrekt|stimmt)[,.!:; –—-]+)?"
     ),
     openings_remarking=pattern(
-        r"(?:(?:übrigens|zur info|info|hinweis|wichtig|bei uns|und|aber|also|denn|zur"
+        r"(?:(?:übrigens|zur info|info|hinweis|wichtig|und|aber|also|denn|zur"
         r" erinnerung)[,:]? ){1,3}"
     ),
     contrasts=(
@@ -79,7 +80,8 @@ GERMAN = Language(
         r"|hat gesagt|zitat)\b"
         r"|\b(?:heute|morgen|gestern|gerade|jetzt|momentan|vorerst|diesmal|aktuell|noch"
         r"|schon|wieder|kaputt|fehler|fehlt"
-        r"|funktioniert|branch|commit|pr|zeile \d+|button|diff|farbe|tippfehler)\b"
+        r"|funktioniert|problem\w*|langsam|besser|schlechter|besprechung|termin|seit"
+        r"|branch|commit|pr|zeile \d+|button|diff|farbe|tippfehler)\b"
         r"|\b(?:haha+|lol|na toll|super gemacht|ja klar|klar doch|natürlich|witzig"
         r"|scheiße|scheiss\w*|verdammt)\b|🙄|😂|🤣|😅"
     ),

@@ -3,7 +3,8 @@
 from processors.verifying.rules.language import Language, pattern, words
 
 _VERB = (
-    r"(?:es|son|era|eran|está|están|significa|significan|empieza|empiezan|comienza"
+    r"(?:siempre|nunca|incluyen|pagan|es|son|era|eran|está|están|significa|significan"
+    r"|empieza|empiezan|comienza"
     r"|termina|tiene|tienen|contiene|incluye"
     r"|excluye|cuenta|cuentan|pertenece|debe|deben|usa|usamos|se llama|se refiere"
     r"|quiere decir|corresponde)"
@@ -70,7 +71,8 @@ SPANISH = Language(
         r"|quisiera|podría|podríamos|debería|deberíamos"
         r"|sería|si|puedes|hay que|parece|necesito|mi|mis|tu|tus|me|te|yo|tú)\b|¿"
         r"|\b(?:(?:él|ella|ellos|cliente|colega|doc) (?:dice|dicen|dijo|escribe|piensa)|según)\b"
-        r"|\b(?:hoy|mañana|ayer|ahora|por ahora|actualmente|esta vez|todavía|ya|error"
+        r"|\b(?:hoy|mañana|ayer|ahora|por ahora|actualmente|esta vez|todavía|problemas?"
+        r"|lent[oa]s?|mejor|peor|reunión|desde|ya|error"
         r"|fallo|falla|funciona|roto|falta|rama|commit"
         r"|pr|línea \d+|botón|color)\b"
         r"|\b(?:jaja+|lol|genial|claro que|obviamente|por supuesto|mierda|joder)\b|🙄|😂|🤣|😅"
