@@ -149,7 +149,11 @@ class Quota(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One line. `type` and `subtype` are the agent's own words, so unknown ones can be counted."""
+    """One line. `type` and `subtype` are the agent's own words, so unknown ones can be counted.
+
+    `replies` is what the agent said to the person, thinking and tools not among it: session
+    content that was decoded anyway, kept out of usage rows like the text of a prompt.
+    """
 
     agent: str
     type: str
@@ -171,6 +175,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     prompts: tuple[Prompt, ...] = ()
     events: tuple[Event, ...] = ()
     quotas: tuple[Quota, ...] = ()
+    replies: tuple[str, ...] = ()
 
 
 def time_us(text: str | None) -> int | None:

@@ -253,7 +253,14 @@ def _record(
         content.tool_results,
         tuple([t for t in things if isinstance(t, Prompt)]) if things else (),
         tuple([t for t in things if isinstance(t, Event)]) if things else (),
+        replies=_replies(raw, content) if content.texts else (),
     )
+
+
+def _replies(raw: RawLine, content: Content) -> tuple[str, ...]:
+    """Words of the agent that a person reads: a subagent's go to its caller."""
+    own = raw.type == "assistant" and not raw.isSidechain and not raw.isApiErrorMessage
+    return tuple(content.texts) if own else ()
 
 
 DIALECT = ClaudeCode()

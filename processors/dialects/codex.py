@@ -42,6 +42,7 @@ class Found(msgspec.Struct, frozen=True, gc=False):
     tool_calls: tuple[ToolCall, ...] = ()
     tool_results: tuple[ToolResult, ...] = ()
     prompts: tuple[Prompt, ...] = ()
+    replies: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     quotas: tuple[Quota, ...] = ()
 
@@ -182,6 +183,10 @@ def _user_message(payload: Payload, at_us: int | None) -> Found:
     )
 
 
+def _agent_message(payload: Payload, at_us: int | None) -> Found:
+    return Found(replies=(payload.message,)) if isinstance(payload.message, str) else NOTHING
+
+
 def _turn(payload: Payload, at_us: int | None) -> Found:
     return Found(events=(Event(kind="turn", value=whole(payload.duration_ms)),))
 
@@ -227,6 +232,7 @@ _EVENTS: Mapping[str, Callable[[Payload, int | None], Found]] = {
     "token_count": _token_count,
     "turn_aborted": _interrupt,
     "turn_complete": _turn,
+    "agent_message": _agent_message,
     "user_message": _user_message,
     "web_search_end": _search_ended,
 }
@@ -268,6 +274,7 @@ def _record(
         prompts=found.prompts,
         events=found.events,
         quotas=found.quotas,
+        replies=found.replies,
     )
 
 

@@ -103,6 +103,7 @@ class Copilot:
             tool_results=(_tool_result(data),) if kind == "tool.execution_complete" else (),
             prompts=_prompts(data) if kind == "user.message" and agent_id is None else (),
             events=tuple(line_events(kind, data)),
+            replies=_replies(data) if kind == "assistant.message" and agent_id is None else (),
         )
 
 
@@ -220,6 +221,11 @@ def _prompts(data: Data) -> tuple[Prompt, ...]:
         return ()
     origin = "queued" if word(data.delivery) in _BUSY else "typed"
     return (Prompt(text=text.strip(), origin=origin, image_count=image_count),)
+
+
+def _replies(data: Data) -> tuple[str, ...]:
+    """A message that only calls tools has an empty text."""
+    return (data.content,) if isinstance(data.content, str) and data.content else ()
 
 
 def _image_count(data: Data) -> int:

@@ -108,6 +108,7 @@ def _session(raw: RawSession, place: Place, messages: Iterable[Record] = ()) -> 
         tool_results=tuple(chain.from_iterable(record.tool_results for record in said)),
         prompts=tuple(chain.from_iterable(record.prompts for record in said)),
         events=tuple(chain.from_iterable(record.events for record in said)),
+        replies=tuple(chain.from_iterable(record.replies for record in said)),
     )
 
 
@@ -130,6 +131,7 @@ def _message(raw: Message, place: Place) -> Record:
         tool_results=results,
         prompts=() if place.subagent else tuple(_prompts(raw, at_us)),
         events=tuple(_events(raw, results, at_us)),
+        replies=_replies(raw) if raw.type == "gemini" and not place.subagent else (),
     )
 
 
@@ -167,6 +169,11 @@ def _prompts(raw: Message, at_us: int | None) -> Iterator[Prompt]:
     images = sum(isinstance(part, dict) and any(m in part for m in _MEDIA) for part in parts)
     if (text or images) and not text.startswith(_INSERTED):
         yield Prompt(text=text, image_count=images, at_us=at_us)
+
+
+def _replies(raw: Message) -> tuple[str, ...]:
+    text = "".join(texts_of(raw.content)).strip()
+    return (text,) if text else ()
 
 
 def _events(raw: Message, results: Iterable[ToolResult], at_us: int | None) -> Iterator[Event]:

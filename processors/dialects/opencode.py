@@ -106,6 +106,7 @@ def _message(raw: Info, parts: list[Part]) -> Record:
         else None,
         usages=tuple(_usages(raw)) if raw.role == "assistant" else (),
         prompts=_prompts(parts) if raw.role == "user" else (),
+        replies=_replies(parts) if raw.role == "assistant" else (),
         events=tuple(_failures(raw, "final", None)),
     )
 
@@ -166,6 +167,10 @@ def _output(tokens: Tokens, cache: Cache, provider: Any) -> int:
 def _prompts(parts: list[Part]) -> tuple[Prompt, ...]:
     texts = [p.text for p in parts if isinstance(p.text, str) and p.synthetic is not True]
     return (Prompt(text="\n\n".join(texts)),)
+
+
+def _replies(parts: list[Part]) -> tuple[str, ...]:
+    return tuple([p.text for p in parts if p.type == "text" and isinstance(p.text, str)])
 
 
 def _failures(raw: Part, detail: str, value: int | None) -> Iterator[Event]:

@@ -90,6 +90,9 @@ class Pi:
             tool_results=_tool_results(message) if message else (),
             prompts=_prompts(message) if message and own else (),
             events=tuple(_message_events(message) if message else _entry_events(raw)),
+            replies=tuple(_texts(message))
+            if message and own and message.role == "assistant"
+            else (),
         )
 
 
