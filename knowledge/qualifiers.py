@@ -1,0 +1,209 @@
+"""What changes the meaning of a statement while hardly changing its letters, and the diff of it.
+
+No measure of similarity tells a paraphrase from a contradiction: "monthly" and "weekly" score
+higher than most rewordings. So the qualifiers of two statements (numbers, units, periods, dates,
+negation, opposites, identifiers, names) are compared as sets, by rules that read five languages.
+
+The rule: pure and symmetric, and each statement is read without looking at the other, so that
+having the same qualifiers is transitive and no chain of rewordings ends in a contradiction.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from knowledge.opposites import FLIPPED_BY_NOT, POLES
+from knowledge.quantities import Found, calendar, quantities
+from knowledge.text import unaccented, visible
+from knowledge.words import (
+    CZECH_NEGATED,
+    NOT,
+    PHRASES,
+    STOP_WORDS,
+    SYNONYMS,
+    VERBS,
+    WITHOUT,
+    language,
+)
+
+Weight = Literal["conflict", "refines", "subject"]
+
+_CODE = re.compile(r"`([^`]+)`")
+_TOKEN = re.compile(r"[^\s\"'’“”„«»()\[\]{},;!?…]+")
+_SHAPED = re.compile(
+    r"[A-Z]{2,}[A-Z0-9]*s?|\w*[a-z]\w*[A-Z]\w*|\w+_\w*|_\w+|--?[a-zA-Z][\w-]*|\w*[a-zA-Z]\w*\d\w*|"
+    r"\d+[a-zA-Z]\w*|v?\d+(?:\.\d+){2,}|[\w@~.-]*/[\w./@~-]+|\.?\w{2,}(?:[.:]\w+)+|\.\w+|[#@]\w+"
+)
+_PHRASE = re.compile(
+    r"(?<!\w)(?:"
+    + "|".join(unaccented(p) for p in sorted(PHRASES, key=len, reverse=True))
+    + r")(?!\w)"
+)
+_PHRASES = {unaccented(phrase): word for phrase, word in PHRASES.items()}
+_CONTRACTED = re.compile(r"(?i)(?:(?<=\w)n['’]t\b|\bcan['’]t\b)")
+_ELIDED = re.compile(r"(?i)(?<!\w)(?:l|d|n|s|j|c|m|t|qu)['’](?=\w)")
+_NUMBER_BEFORE = re.compile(r"\d[\s-]?$")
+_NEGATION_REACH = 4
+"""Words between a negator and the word it turns round, at most."""
+_FRENCH_NOT = frozenset({"pas", "jamais", "plus", "aucun", "aucune", "rien"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A statement taken apart. `subject`: identifiers and names before the first verb."""
+
+    qualifiers: frozenset[Found]
+    words: frozenset[str]
+    content: frozenset[str]
+    subject: frozenset[Found]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One kind of qualifier in which two statements differ, and what each of them says.
+
+    "conflict": both cannot hold. "refines": one says more. "subject": they speak of two things.
+    """
+
+    kind: str
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+    weight: Weight
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {' '.join(self.left) or '–'} → {' '.join(self.right) or '–'}"
+
+
+@lru_cache(maxsize=65536)
+def reading(text: str) -> Reading:
+    """What a statement says in qualifiers and in other words."""
+    text = _ELIDED.sub("", _CONTRACTED.sub(" not", visible(text)))
+    names, plain = _identifiers(text)
+    amounts, rest = quantities(_PHRASE.sub(lambda m: _PHRASES[m[0]], unaccented(plain)))
+    tokens = [part for token in _TOKEN.findall(rest) for part in _parts(token)]
+    polarity, left = _polarity(tokens)
+    dated = {found for token in left if (found := calendar(token))}
+    content = frozenset(_root(t) for t in left if _is_content(t))
+    return Reading(
+        qualifiers=frozenset(names) | amounts | polarity | dated,
+        words=frozenset(unaccented(t.strip(".:`")) for t in _TOKEN.findall(text)),
+        content=content,
+        subject=frozenset(name for name, place in names.items() if place < _verb_at(text)),
+    )
+
+
+def diff(left: str, right: str) -> tuple[Difference, ...]:
+    """In which kinds of qualifiers two statements differ; () if in none."""
+    one, other = reading(left), reading(right)
+    only_one = _unsaid(one.qualifiers - other.qualifiers, other)
+    only_other = _unsaid(other.qualifiers - one.qualifiers, one)
+    kinds = sorted({kind for kind, _ in only_one | only_other})
+    return tuple(
+        _difference(kind, _of(kind, only_one), _of(kind, only_other), one, other) for kind in kinds
+    )
+
+
+def _difference(
+    kind: str, left: tuple[str, ...], right: tuple[str, ...], one: Reading, other: Reading
+) -> Difference:
+    both = bool(left and right)
+    if kind in ("not", "without"):
+        return Difference(kind, left, right, "conflict")
+    if kind == "name" and both and _is_subject(left, one) and _is_subject(right, other):
+        return Difference(kind, left, right, "subject")
+    return Difference(kind, left, right, "conflict" if both else "refines")
+
+
+def _is_subject(names: tuple[str, ...], said: Reading) -> bool:
+    return any(("name", name) in said.subject for name in names)
+
+
+def _of(kind: str, found: frozenset[Found]) -> tuple[str, ...]:
+    return tuple(sorted(value for name, value in found if name == kind))
+
+
+def _unsaid(found: frozenset[Found], other: Reading) -> frozenset[Found]:
+    """Without names that the other statement says as plain words: `orders` and orders are one."""
+    return frozenset(f for f in found if not (f[0] == "name" and f[1] in other.words))
+
+
+def _identifiers(text: str) -> tuple[dict[Found, int], str]:
+    """Identifiers and proper names with their place in the text, and the text without them."""
+    found: dict[Found, int] = {}
+    for match in _CODE.finditer(text):
+        found.setdefault(("name", unaccented(match[1])), match.start())
+    plain = _CODE.sub(lambda m: " " * len(m[0]), text)
+    german = language(unaccented(t) for t in _TOKEN.findall(plain)) == "de"
+    kept = list(plain)
+    for match in _TOKEN.finditer(plain):
+        word = match[0].strip(".:*")
+        if _is_name(word, plain[: match.start()], german):
+            found.setdefault(("name", unaccented(word)), match.start())
+            kept[match.start() : match.end()] = " " * (match.end() - match.start())
+    return found, "".join(kept)
+
+
+def _is_name(word: str, before: str, german: bool) -> bool:
+    folded = unaccented(word)
+    if calendar(folded) or quantities(folded)[0] or re.fullmatch(r"q[1-4]", folded):
+        return False
+    if quantities(f"1 {folded}")[0] != {("number", "1")} and _NUMBER_BEFORE.search(before):
+        return False  # a unit
+    if folded in POLES or folded in NOT or folded in WITHOUT or folded in STOP_WORDS:
+        return False
+    if _SHAPED.fullmatch(word):
+        return True
+    opens = not before.strip(" \"'“„«(*#-") or before.rstrip()[-1:] in ".:!?"
+    return word[:1].isupper() and word[1:].islower() and not opens and not german
+
+
+def _verb_at(text: str) -> int:
+    """Where the first verb stands; 0 if none is known, so that nothing counts as the subject."""
+    for match in _TOKEN.finditer(text):
+        if unaccented(match[0].strip(".:`")) in VERBS:
+            return match.start()
+    return 0
+
+
+def _polarity(tokens: list[str]) -> tuple[frozenset[Found], list[str]]:
+    """Negation and opposites, and the words that are neither."""
+    negators = [i for i, token in enumerate(tokens) if _negates(tokens, i)]
+    poles = {i: pole for i, token in enumerate(tokens) if (pole := POLES.get(token))}
+    found: set[Found] = {("without", "yes") for token in tokens if token in WITHOUT}
+    for i, (axis, sign) in poles.items():
+        near = [n for n in negators if abs(n - i) <= _NEGATION_REACH]
+        if axis in FLIPPED_BY_NOT and near:
+            negators.remove(min(near, key=lambda n: abs(n - i)))
+            sign = 1 - sign
+        found.add((axis, "+-"[sign]))
+    if negators:
+        found.add(("not", "yes"))
+    left = [t for t in tokens if t not in POLES and t not in WITHOUT and t not in NOT]
+    return frozenset(found), left
+
+
+def _parts(token: str) -> list[str]:
+    """The words of a token: a Czech verb with its prefix is two, the "not" and the verb."""
+    word = token.strip(".:-–—*_'’")
+    if word in CZECH_NEGATED:
+        return ["not", word.removeprefix("ne")]
+    return [word] if word else []
+
+
+def _negates(tokens: list[str], at: int) -> bool:
+    if tokens[at] == "ne":
+        # French says it again behind the verb.
+        return not _FRENCH_NOT.intersection(tokens[at + 1 : at + _NEGATION_REACH + 1])
+    if tokens[at] == "plus":
+        return "ne" in tokens[max(0, at - _NEGATION_REACH) : at]
+    return tokens[at] in NOT
+
+
+def _is_content(token: str) -> bool:
+    return token not in STOP_WORDS and not calendar(token) and len(token) > 1
+
+
+def _root(token: str) -> str:
+    """A word as far as its endings do not matter; words that mean the same have one root."""
+    return SYNONYMS.get(token) or token
