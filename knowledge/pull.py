@@ -17,6 +17,7 @@ from knowledge.rendering import digest
 
 MANIFEST_FILE = "km_manifest.json"
 _NAME = re.compile(r"km_[a-z0-9_]{1,80}\.md")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 EDITED_SUFFIX = ".edited"
 """A file of ours that somebody changed keeps its words under a name that no agent reads."""
 
@@ -108,7 +109,7 @@ def manifest_of(text: str | None, *, key: bytes = b"") -> Manifest | None:
     try:
         said = json.loads(text)
         signature = said.pop("hmac", "")
-        files = {str(n): tuple(str(d) for d in ds) for n, ds in said["files"].items()}
+        files = {str(n): tuple(map(_checked, ds)) for n, ds in said["files"].items()}
         manifest = Manifest(str(said["bundle"]), files)
     except (ValueError, AttributeError, KeyError, TypeError):
         return None
@@ -140,6 +141,12 @@ def _free(name: str, present: Mapping[str, str]) -> str:
 
 def _digest_of(digests: Mapping[str, str]) -> str:
     return digest("\n".join(f"{digests[name]} {name}" for name in sorted(digests)))
+
+
+def _checked(found: object) -> str:
+    if isinstance(found, str) and _DIGEST.fullmatch(found):
+        return found
+    raise ValueError("not a digest")
 
 
 def _hmac(said: object, key: bytes) -> str:

@@ -18,6 +18,7 @@ from typing import Literal
 from knowledge.text import is_hidden, unaccented, visible
 
 Reason = Literal[
+    "too_long",
     "hidden_characters",
     "hidden_comment",
     "encoded_text",
@@ -33,6 +34,8 @@ Reason = Literal[
     "breaks_out",
 ]
 EXCERPT_CHARS = 60
+SCANNED_CHARS_MAX = 4000
+"""A longer text is no statement and is held back; no more of it is searched."""
 
 _RAW: tuple[tuple[Reason, str], ...] = (
     ("hidden_comment", r"<!--.*?(?:-->|$)|\[//\]:\s*#"),
@@ -224,7 +227,9 @@ def scan(text: str) -> tuple[Finding, ...]:
 def _places(text: str) -> Iterator[tuple[Reason, str]]:
     if hidden := [c for c in text if is_hidden(c) and c not in _HARMLESS_HIDDEN]:
         yield "hidden_characters", " ".join(f"U+{ord(c):04X}" for c in hidden[:6])
-    shown = visible(text)
+    if len(text) > SCANNED_CHARS_MAX:
+        yield "too_long", f"{len(text)} characters"
+    shown = visible(text[:SCANNED_CHARS_MAX])
     yield from (("look_alikes", w) for w in _WORD.findall(shown) if _mixes_scripts(w))
     yield from ((r, m[0]) for r, p in _RAW_PATTERNS if (m := p.search(shown)))
     folded = unaccented(shown).replace("’", "'").replace("'", " ")

@@ -116,7 +116,7 @@ def test_a_word_in_place_of_another_is_no_confirmation():
 
 
 def test_shared_entities_lower_the_bar_for_a_conflict():
-    one = "Refund tickets of premium members are closed by the desk within 3 days"
+    one = "Refund tickets of premium members are closed by headquarters within 3 days"
     other = "Refund tickets of premium members stay open for 9 days"
     names = entities_of(["Premium Members", "refund tickets"])
 
