@@ -30,14 +30,14 @@ from knowledge.words import (
 Weight = Literal["conflict", "refines", "subject"]
 
 _CODE = re.compile(r"`([^`]+)`")
-_TOKEN = re.compile(r"[^\s\"'’“”„«»()\[\]{},;!?…]+")
+_TOKEN = re.compile(r"[^\s\"'’“”„«»()\[\]{}<>,;!?…]+")
 _SHAPED = re.compile(
     r"[A-Z]{2,}[A-Z0-9]*s?|\w*[a-z]\w*[A-Z]\w*|\w+_\w*|_\w+|--?[a-zA-Z][\w-]*|\w*[a-zA-Z]\w*\d\w*|"
     r"\d+[a-zA-Z]\w*|v?\d+(?:\.\d+){2,}|[\w@~.-]*/[\w./@~-]+|\.?\w{2,}(?:[.:]\w+)+|\.\w+|[#@]\w+"
 )
 _PHRASE = re.compile(
     r"(?<!\w)(?:"
-    + "|".join(unaccented(p) for p in sorted(PHRASES, key=len, reverse=True))
+    + "|".join(re.escape(unaccented(p)) for p in sorted(PHRASES, key=len, reverse=True))
     + r")(?!\w)"
 )
 _PHRASES = {unaccented(phrase): word for phrase, word in PHRASES.items()}
@@ -112,6 +112,9 @@ def _difference(
         return Difference(kind, left, right, "conflict")
     if kind == "name" and both and _is_subject(left, one) and _is_subject(right, other):
         return Difference(kind, left, right, "subject")
+    if kind == "name" and len(left) + len(right) > 2:
+        # Lists of names overlap, grow and shrink; one name in place of another is a claim.
+        return Difference(kind, left, right, "refines")
     return Difference(kind, left, right, "conflict" if both else "refines")
 
 
@@ -145,25 +148,26 @@ def _identifiers(text: str) -> tuple[dict[Found, int], str]:
 
 
 def _is_name(word: str, before: str, german: bool) -> bool:
+    """Whether a word is shaped like an identifier, or written like a name inside a sentence."""
+    if not _SHAPED.fullmatch(word):
+        opens = not before.strip(" \"'“„«(*#-") or before.rstrip()[-1:] in ".:!?"
+        if opens or german or not (word[:1].isupper() and word[1:].islower()):
+            return False
     folded = unaccented(word)
-    if calendar(folded) or quantities(folded)[0] or re.fullmatch(r"q[1-4]", folded):
-        return False
-    if quantities(f"1 {folded}")[0] != {("number", "1")} and _NUMBER_BEFORE.search(before):
-        return False  # a unit
     if folded in POLES or folded in NOT or folded in WITHOUT or folded in STOP_WORDS:
         return False
-    if _SHAPED.fullmatch(word):
-        return True
-    opens = not before.strip(" \"'“„«(*#-") or before.rstrip()[-1:] in ".:!?"
-    return word[:1].isupper() and word[1:].islower() and not opens and not german
+    if calendar(folded) or quantities(folded)[0]:
+        return False
+    is_unit = quantities(f"1 {folded}")[0] != {("number", "1")}
+    return not (is_unit and _NUMBER_BEFORE.search(before))
 
 
 def _verb_at(text: str) -> int:
-    """Where the first verb stands; 0 if none is known, so that nothing counts as the subject."""
+    """Where the first verb stands; the end if none is known: what is only named is the subject."""
     for match in _TOKEN.finditer(text):
         if unaccented(match[0].strip(".:`")) in VERBS:
             return match.start()
-    return 0
+    return len(text)
 
 
 def _polarity(tokens: list[str]) -> tuple[frozenset[Found], list[str]]:

@@ -103,6 +103,12 @@ CZECH_NEGATED = folded(
 """Czech negates by a prefix that many other words begin with as well, hence a list."""
 
 PHRASES: Mapping[str, str] = {
+    "<": "below",
+    ">": "above",
+    "<=": "maximum",
+    ">=": "minimum",
+    "≤": "maximum",
+    "≥": "minimum",
     "at least": "minimum",
     "no less than": "minimum",
     "au moins": "minimum",

@@ -38,6 +38,7 @@ EQUAL = [
     ("daily", "every day"),
     ("use `orders`", "use orders"),
     ("Mondays", "on Monday"),
+    ("n <= 5", "n at most 5"),
 ]
 UNEQUAL = [
     ("30 minutes", "30 days", "conflict"),
@@ -51,8 +52,11 @@ UNEQUAL = [
     ("deploys with tests", "deploys without tests", "conflict"),
     ("vor dem Import", "nach dem Import", "conflict"),
     ("v pátek", "v pondělí", "conflict"),
-    ("taken from the CRM", "taken from the DWH", "conflict"),
+    ("is taken from the CRM", "is taken from the DWH", "conflict"),
     ("`orders` has an index", "`users` has an index", "subject"),
+    ("n < 5", "n > 5", "conflict"),
+    ("see `a/b.py` lines", "see `a/c.py` lines", "subject"),
+    ("uses `a` and `b`", "uses `a` and `c` or `d`", "refines"),
     ("kept for 30 days", "kept", "refines"),
     ("taken from the CRM", "taken", "refines"),
 ]
