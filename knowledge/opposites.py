@@ -13,7 +13,8 @@ AXES: Mapping[str, tuple[str, str]] = {
         "includ* inclus* enthalten enthält einschließlich inklusive inbegriffen einbezogen inclut "
         "incluent inclure compris* comprend incluy* incluid* incluir zahrnu* zahrň* včetně "
         "obsahuj*",
-        "exclud* exclus* exclut exclu excluent exclure ausgeschlossen ausschließ* ausgenommen "
+        "exclud* exclus* exclut exclu excluent exclure ausgeschlossen ausschließt ausschließen "
+        "ausgenommen "
         "exklusive excluy* excluid* excluir vylouč* vyluč* vyjma kromě",
     ),
     "permission": (

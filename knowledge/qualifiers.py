@@ -19,6 +19,7 @@ from knowledge.text import unaccented, visible
 from knowledge.words import (
     CZECH_NEGATED,
     NOT,
+    ONLY,
     PHRASES,
     STOP_WORDS,
     SYNONYMS,
@@ -43,6 +44,9 @@ _PHRASE = re.compile(
 _PHRASES = {unaccented(phrase): word for phrase, word in PHRASES.items()}
 _CONTRACTED = re.compile(r"(?i)(?:(?<=\w)n['’]t\b|\bcan['’]t\b)")
 _ELIDED = re.compile(r"(?i)(?<!\w)(?:l|d|n|s|j|c|m|t|qu)['’](?=\w)")
+# Characters that stand for a name while the words around it are read; `visible` drops them from
+# what people write.
+_MARK_FIRST, _MARKS = 0xE000, 6400
 _NUMBER_BEFORE = re.compile(r"\d[\s-]?$")
 _NEGATION_REACH = 4
 """Words between a negator and the word it turns round, at most."""
@@ -51,12 +55,24 @@ _FRENCH_NOT = frozenset({"pas", "jamais", "plus", "aucun", "aucune", "rien"})
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A statement taken apart. `subject`: identifiers and names before the first verb."""
+    """A statement taken apart. `content`: the words that are no qualifiers, by their roots.
+
+    `order`: content, names and opposites as they follow each other, which tells who does what.
+    `subject`: identifiers and names before the first verb.
+    """
 
     qualifiers: frozenset[Found]
     words: frozenset[str]
     content: frozenset[str]
+    order: tuple[str, ...]
     subject: frozenset[Found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    found: Found
+    place: int
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +98,17 @@ def reading(text: str) -> Reading:
     names, plain = _identifiers(text)
     amounts, rest = quantities(_PHRASE.sub(lambda m: _PHRASES[m[0]], unaccented(plain)))
     tokens = [part for token in _TOKEN.findall(rest) for part in _parts(token)]
-    polarity, left = _polarity(tokens)
-    dated = {found for token in left if (found := calendar(token))}
-    content = frozenset(_root(t) for t in left if _is_content(t))
+    polarity = _polarity(tokens)
+    dated = {found for token in tokens if (found := calendar(token))}
+    by_mark = {name.mark: name.found[1] for name in names}
+    plain_words = [t for t in tokens if _is_content(t) and t not in by_mark]
+    verb_at = _verb_at(text)
     return Reading(
-        qualifiers=frozenset(names) | amounts | polarity | dated,
+        qualifiers=frozenset(name.found for name in names) | amounts | polarity | dated,
         words=frozenset(unaccented(t.strip(".:`")) for t in _TOKEN.findall(text)),
-        content=content,
-        subject=frozenset(name for name, place in names.items() if place < _verb_at(text)),
+        content=frozenset(_root(t) for t in plain_words),
+        order=tuple(by_mark.get(t) or _step(t) for t in tokens if t in by_mark or _step(t)),
+        subject=frozenset(name.found for name in names if name.place < verb_at),
     )
 
 
@@ -131,19 +150,24 @@ def _unsaid(found: frozenset[Found], other: Reading) -> frozenset[Found]:
     return frozenset(f for f in found if not (f[0] == "name" and f[1] in other.words))
 
 
-def _identifiers(text: str) -> tuple[dict[Found, int], str]:
-    """Identifiers and proper names with their place in the text, and the text without them."""
-    found: dict[Found, int] = {}
+def _identifiers(text: str) -> tuple[list[_Name], str]:
+    """Identifiers and proper names, and the text with a mark in the place of each."""
+    found: list[_Name] = []
+    kept = list(text)
+
+    def take(start: int, end: int, name: str) -> None:
+        mark = chr(_MARK_FIRST + len(found) % _MARKS)
+        found.append(_Name(("name", unaccented(name)), start, mark))
+        kept[start:end] = mark.ljust(end - start)
+
     for match in _CODE.finditer(text):
-        found.setdefault(("name", unaccented(match[1])), match.start())
-    plain = _CODE.sub(lambda m: " " * len(m[0]), text)
+        take(match.start(), match.end(), match[1])
+    plain = "".join(kept)
     german = language(unaccented(t) for t in _TOKEN.findall(plain)) == "de"
-    kept = list(plain)
     for match in _TOKEN.finditer(plain):
         word = match[0].strip(".:*")
         if _is_name(word, plain[: match.start()], german):
-            found.setdefault(("name", unaccented(word)), match.start())
-            kept[match.start() : match.end()] = " " * (match.end() - match.start())
+            take(match.start(), match.end(), word)
     return found, "".join(kept)
 
 
@@ -170,21 +194,20 @@ def _verb_at(text: str) -> int:
     return len(text)
 
 
-def _polarity(tokens: list[str]) -> tuple[frozenset[Found], list[str]]:
-    """Negation and opposites, and the words that are neither."""
-    negators = [i for i, token in enumerate(tokens) if _negates(tokens, i)]
+def _polarity(tokens: list[str]) -> frozenset[Found]:
+    """Negation, exclusiveness and opposites."""
+    negators = [i for i in range(len(tokens)) if _negates(tokens, i)]
     poles = {i: pole for i, token in enumerate(tokens) if (pole := POLES.get(token))}
     found: set[Found] = {("without", "yes") for token in tokens if token in WITHOUT}
+    found |= {("only", "yes") for token in tokens if token in ONLY}
     for i, (axis, sign) in poles.items():
         near = [n for n in negators if abs(n - i) <= _NEGATION_REACH]
         if axis in FLIPPED_BY_NOT and near:
             negators.remove(min(near, key=lambda n: abs(n - i)))
             sign = 1 - sign
-        found.add((axis, "+-"[sign]))
-    if negators:
-        found.add(("not", "yes"))
-    left = [t for t in tokens if t not in POLES and t not in WITHOUT and t not in NOT]
-    return frozenset(found), left
+        # To forbid is to say "not".
+        found.add(("not", "yes") if (axis, sign) == ("permission", 1) else (axis, "+-"[sign]))
+    return frozenset(found | {("not", "yes") for _ in negators})
 
 
 def _parts(token: str) -> list[str]:
@@ -205,7 +228,22 @@ def _negates(tokens: list[str], at: int) -> bool:
 
 
 def _is_content(token: str) -> bool:
-    return token not in STOP_WORDS and not calendar(token) and len(token) > 1
+    return (
+        len(token) > 1
+        and token not in STOP_WORDS
+        and token not in NOT
+        and token not in WITHOUT
+        and token not in ONLY
+        and token not in POLES
+        and not calendar(token)
+    )
+
+
+def _step(token: str) -> str:
+    """What a word is in the order of a statement; "" for words whose place says nothing."""
+    if pole := POLES.get(token):
+        return "" if pole[0] == "permission" else pole[0]
+    return _root(token) if _is_content(token) else ""
 
 
 def _root(token: str) -> str:

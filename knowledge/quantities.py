@@ -57,7 +57,7 @@ _UNITS: dict[str, tuple[str, Decimal]] = {
     **_flat(_TIME_S, "duration"),
     **{name: ("bytes", Decimal(size)) for name, size in _BYTES.items()},
     **{w: (f"money {code}", Decimal(1)) for words, code in _MONEY.items() for w in words.split()},
-    **_flat(_SHARE, "share"),
+    **_flat(_SHARE, "number"),
     **_flat(_TIMES, "number"),
 }
 # One is left out: in three of the languages it is the article as well. So are words that mean

@@ -99,7 +99,7 @@ def _ratio(a: str, b: str) -> float:
 
 def _content_ratio(one: Reading, other: Reading) -> float:
     if min(len(one.content), len(other.content)) < CONTENT_WORDS_MIN:
-        return 0.0
+        return float(bool(one.content) and one.content == other.content)
     return _ratio(" ".join(sorted(one.content)), " ".join(sorted(other.content)))
 
 
@@ -120,12 +120,25 @@ def _kind(
 
 
 def says_same(one: Reading, other: Reading) -> bool:
-    """Whether every word that is no qualifier is there again, as itself or in another form.
+    """Whether every word that is no qualifier is there again, in another form perhaps, in order.
 
     A word put in place of another ("from billing", "from sales") is a difference that no list
     of qualifiers knows; letting a person look costs less than evidence on the wrong fact.
     """
-    return not _strange(one.content, other.content) and not _strange(other.content, one.content)
+    strange = _strange(one.content, other.content) or _strange(other.content, one.content)
+    return not strange and _one_order(one.order, other.order)
+
+
+def _one_order(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether one is the other, begun at another place.
+
+    Moving a phrase to the front turns the words round like a wheel ("use a for b", "for b use a");
+    changing the roles does not ("a calls b", "b calls a").
+    """
+    if len(one) != len(other):
+        return False
+    turns = (other[n:] + other[:n] for n in range(max(1, len(other))))
+    return any(all(map(_one_word, one, turn)) for turn in turns)
 
 
 def _strange(words: frozenset[str], known: frozenset[str]) -> frozenset[str]:
@@ -133,6 +146,8 @@ def _strange(words: frozenset[str], known: frozenset[str]) -> frozenset[str]:
 
 
 def _one_word(one: str, other: str) -> bool:
+    if one == other:
+        return True
     if one[:WORD_PREFIX] != other[:WORD_PREFIX]:
         return False
     return fuzz.ratio(min(one, other), max(one, other)) >= SAME_WORD_MIN

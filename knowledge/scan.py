@@ -85,9 +85,9 @@ _FOLDED: tuple[tuple[Reason, str], ...] = (
     (
         # "Never … without asking" is the opposite.
         "suppresses_reporting",
-        r"(?m)^(?![^\n]*\b(?:never|not|no|don ?t)\b[^\n]*\bwithout\b)[^\n]*\bwithout\W+"
+        r"(?m)^(?![^\n]*\b(?:never|not|no|don ?t)\b[^\n]*\bwithout\b)[^\n]*\b(without\W+"
         r"(?:asking|telling|informing|warning|mentioning|reporting|notifying)\W+(?:\w+\W+){0,2}?"
-        r"(?:users?|anyone|anybody|them|humans?|reviewers?|for (?:permission|confirmation))\b",
+        r"(?:users?|anyone|anybody|them|humans?|reviewers?|for (?:permission|confirmation)))\b",
     ),
     (
         "suppresses_reporting",
@@ -119,7 +119,7 @@ _FOLDED: tuple[tuple[Reason, str], ...] = (
     ),
     (
         "permissions",
-        r"--?(?:dangerously-skip-permissions|no-verify|yolo|full-auto|allow-all\w*|trust-all\w*|"
+        r"--?(?:dangerously-skip-permissions|yolo|full-auto|allow-all\w*|trust-all\w*|"
         r"bypass\w*)"
         r"|\b(?:bypasspermissions|skip permissions?|danger-full-access|auto-?approve|"
         r"approval_policy|acceptedits)\b",
@@ -233,7 +233,7 @@ def _places(text: str) -> Iterator[tuple[Reason, str]]:
     yield from (("look_alikes", w) for w in _WORD.findall(shown) if _mixes_scripts(w))
     yield from ((r, m[0]) for r, p in _RAW_PATTERNS if (m := p.search(shown)))
     folded = unaccented(shown).replace("’", "'").replace("'", " ")
-    yield from ((r, m[0]) for r, p in _FOLDED_PATTERNS if (m := p.search(folded)))
+    yield from ((r, m[m.lastindex or 0]) for r, p in _FOLDED_PATTERNS if (m := p.search(folded)))
 
 
 def _mixes_scripts(word: str) -> bool:

@@ -90,6 +90,10 @@ NOT = folded(
 
 WITHOUT = folded("without ohne sans sin bez")
 
+ONLY = folded(
+    "only solely nur ausschließlich seulement uniquement solo sólo solamente pouze jen jenom"
+)
+
 CZECH_NEGATED = folded(
     "není nejsou nebyl nebyla nebylo nemá nemají nemůže nemohou nesmí nesmějí nemusí nebude "
     "nebudou "
@@ -182,7 +186,7 @@ SYNONYMS = _by_word(
         "nutzen nutzt benutz* použív*",
         "run": "run runs running execut* läuft laufen ausgeführt ausführ* tourne* exécut* ejecut* "
         "corre corren běží spouš*",
-        "store": "store stores stored keep kept keeps save saved saves retain* lives live "
+        "store": "store stores stored storing keep kept keeps save saved saves retain* lives live "
         "speicher* "
         "gespeichert aufbewahr* bewahr* liegt stock* conserv* enregistr* guard* almacen* ukládá* "
         "uklád* ulož* uchov*",

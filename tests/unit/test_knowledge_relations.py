@@ -32,6 +32,8 @@ EQUAL = [
     ("not included", "excluded"),
     ("nicht erlaubt", "verboten"),
     ("is not enabled", "is disabled"),
+    ("must not be stored", "storing is forbidden"),
+    ("the ratio is 0.5", "the ratio is 50%"),
     ("we don't log", "we never log"),
     ("neukládáme hesla", "hesla nikdy ukládáme"),
     ("on ne déploie pas", "jamais on déploie"),
@@ -119,6 +121,28 @@ def test_a_word_in_place_of_another_is_no_confirmation():
     assert relation(said(one), said(other)).kind == "similar"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The import runs before the export", "The export runs before the import"),
+        (
+            "The billing service calls the mail service",
+            "The mail service calls the billing service",
+        ),
+        ("Reports go from Alice to Bob", "Reports go from Bob to Alice"),
+        ("Only admins can delete users", "Admins can delete users"),
+    ],
+)
+def test_the_same_words_in_other_roles_are_no_confirmation(one, other):
+    assert relation(said(one), said(other)).kind == "similar"
+
+
+def test_a_phrase_moved_to_the_front_confirms():
+    one, other = "Use `net_usd` for the board report", "For the board report use net_usd"
+
+    assert relation(said(one), said(other)).kind == "same"
+
+
 def test_shared_entities_lower_the_bar_for_a_conflict():
     one = "Refund tickets of premium members are closed by headquarters within 3 days"
     other = "Refund tickets of premium members stay open for 9 days"
@@ -199,7 +223,7 @@ def test_there_are_enough_pairs_of_every_language_and_label():
         "conflict_precision_min",
         "conflict_recall_min",
     ),
-    [("seen", 0.95, 1.0, 0.97, 0.95), ("held", 0.60, 0.97, 0.95, 0.88)],
+    [("seen", 0.90, 1.0, 1.0, 0.95), ("held", 0.70, 1.0, 1.0, 0.90)],
 )
 def test_precision_and_recall_on_the_labelled_pairs(
     split, confirm_recall_min, found_recall_min, conflict_precision_min, conflict_recall_min
