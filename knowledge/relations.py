@@ -99,7 +99,10 @@ def _ratio(a: str, b: str) -> float:
 
 def _content_ratio(one: Reading, other: Reading) -> float:
     if min(len(one.content), len(other.content)) < CONTENT_WORDS_MIN:
-        return float(bool(one.content) and one.content == other.content)
+        # One word alone says too little, unless all else that is named is the same as well.
+        return float(
+            one.content == other.content and _names(one) == _names(other) and bool(one.content)
+        )
     return _ratio(" ".join(sorted(one.content)), " ".join(sorted(other.content)))
 
 
@@ -117,6 +120,10 @@ def _kind(
     if left.scope == right.scope and score >= SAME_MIN and not weights and says_same(one, other):
         return "same"
     return "similar"
+
+
+def _names(said: Reading) -> frozenset[str]:
+    return frozenset(name for kind, name in said.qualifiers if kind == "name")
 
 
 def says_same(one: Reading, other: Reading) -> bool:
@@ -148,7 +155,7 @@ def _strange(words: frozenset[str], known: frozenset[str]) -> frozenset[str]:
 def _one_word(one: str, other: str) -> bool:
     if one == other:
         return True
-    if one[:WORD_PREFIX] != other[:WORD_PREFIX]:
+    if one[:WORD_PREFIX] != other[:WORD_PREFIX] or any(map(str.isdigit, one + other)):
         return False
     return fuzz.ratio(min(one, other), max(one, other)) >= SAME_WORD_MIN
 

@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge.bundle import MANDATORY_SHARE, bundle, mandatory_tokens
@@ -318,7 +318,6 @@ def pulled(folder, files, stop=None):
         carried_out(folder, step)
 
 
-@settings(max_examples=200)
 @given(st.lists(st.tuples(bundles, st.integers(0, 8)), max_size=4), bundles, st.booleans())
 def test_after_any_crashes_a_pull_ends_with_the_bundle_and_foreign_files_untouched(
     crashes, files, foreign

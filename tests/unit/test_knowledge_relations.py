@@ -131,6 +131,7 @@ def test_a_word_in_place_of_another_is_no_confirmation():
         ),
         ("Reports go from Alice to Bob", "Reports go from Bob to Alice"),
         ("Only admins can delete users", "Admins can delete users"),
+        ("The failure is in tests/test_export.py:20", "The failure is in tests/test_export.py:19"),
     ],
 )
 def test_the_same_words_in_other_roles_are_no_confirmation(one, other):
