@@ -61,6 +61,8 @@ class _People:
 
     def link(self, ask: Ask) -> dict[str, Any]:
         body: PersonBody = ask.body
+        # The audit outlives the person's names.
+        ask.note.params["aliases"] = len(body.aliases)
         self._desk.people.link(body.person, body.aliases, move=body.move)
         return self._reassigned(ask, body.person)
 

@@ -1,7 +1,6 @@
 """The commands for people: who is who, and taking somebody out of everything."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
@@ -82,7 +81,7 @@ def unlink(
     from service.asking import asking
 
     with asking(settings_of(db, config)) as asked:
-        found = asked.ask("DELETE", f"/api/v1/people/aliases/{quote(alias, safe='')}")
+        found = asked.ask("DELETE", f"/api/v1/people/aliases/{alias}")
     printing.note(f"{found['files']} files have another name now")
 
 
@@ -108,7 +107,7 @@ def erase(
     from service import printing
     from service.asking import asking
 
-    path = f"/api/v1/people/{quote(person, safe='')}/erase"
+    path = f"/api/v1/people/{person}/erase"
     with asking(settings_of(db, config)) as asked:
         found = asked.ask("POST", path, {"confirm": confirm, "files": files})
     if json:
@@ -134,5 +133,5 @@ def readmit(person: Person, db: Db = None, config: Config = None) -> None:
     from service.asking import asking
 
     with asking(settings_of(db, config)) as asked:
-        asked.ask("POST", f"/api/v1/people/{quote(person, safe='')}/readmit")
+        asked.ask("POST", f"/api/v1/people/{person}/readmit")
     printing.note("the next sweep finds what is there")

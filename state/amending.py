@@ -12,6 +12,15 @@ import duckdb
 from core.keys import SessionKey
 from core.rows import Amendment, Erase, Reassign, Receipt, Retire
 
+_FOLDER = "split_part(session_file, '/', 1)"
+_ARCHIVE = {
+    "predecessor_states": ("username", _FOLDER),
+    "predecessor_events": ("username", "user_id", _FOLDER),
+    "predecessor_sessions": ("username", "user_id", _FOLDER),
+    "predecessor_knowledge": ("source_user",),
+}
+"""Where the predecessor's archive says whose something is, by any of a person's names."""
+
 
 def amend(
     db: duckdb.DuckDBPyConnection,
@@ -19,13 +28,14 @@ def amend(
     *,
     tables: Collection[str],
     user: Callable[[SessionKey], str],
+    person: Callable[[str], str],
 ) -> Receipt:
     """Do it inside the transaction of the caller; the receipt says how many rows, by table."""
     match change:
         case Reassign():
             report = _reassign(db, user)
         case Erase(users):
-            report = _erase(db, sorted(users), tables)
+            report = _erase(db, sorted(users), tables) | _erase_archive(db, users, person)
         case Retire(table, before_us):
             report = _retire(db, table, before_us, tables)
     if any(report.values()):
@@ -52,7 +62,8 @@ def _erase(
 ) -> dict[str, int]:
     db.execute(
         "CREATE OR REPLACE TEMP TABLE erasing AS SELECT f.file_id, l.generation FROM files f "
-        'LEFT JOIN ledger l ON l.file_id = f.file_id WHERE f."user" IN (SELECT unnest($1))',
+        "LEFT JOIN ledger l ON l.file_id = f.file_id "
+        'WHERE f."user" IN (SELECT unnest($1::VARCHAR[]))',
         [list(users)],
     )
     report = {
@@ -67,9 +78,24 @@ def _erase(
     # Derived from what is gone: nothing of it may stay until the next count.
     for table in ("usage_counted", "usage_quarters"):
         report[table] = _count(
-            db, f'DELETE FROM {table} WHERE "user" IN (SELECT unnest($1))', users
+            db, f'DELETE FROM {table} WHERE "user" IN (SELECT unnest($1::VARCHAR[]))', users
         )
     db.execute("DROP TABLE erasing")
+    return report
+
+
+def _erase_archive(
+    db: duckdb.DuckDBPyConnection, users: Collection[str], person: Callable[[str], str]
+) -> dict[str, int]:
+    report = {}
+    for table, columns in _ARCHIVE.items():
+        report[table] = 0
+        for column in columns:
+            found = db.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall()
+            names = [name for (name,) in found if name and person(name) in users]
+            report[table] += _count(
+                db, f"DELETE FROM {table} WHERE {column} IN (SELECT unnest($1::VARCHAR[]))", names
+            )
     return report
 
 

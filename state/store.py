@@ -208,7 +208,13 @@ class Store:
             self._db.execute("BEGIN")
             # What is not live is not in the ledger, so an erasure would not find it.
             collected = self._collect([Collect(limit=len(self._garbage))])
-            receipt = amending.amend(self._db, change, tables=self._tables, user=self._user)
+            receipt = amending.amend(
+                self._db,
+                change,
+                tables=self._tables,
+                user=self._user,
+                person=self.identity.resolve,
+            )
             left = {row[0] for row in self._db.execute("SELECT file_id FROM files").fetchall()}
             self._db.execute("COMMIT")
         except duckdb.FatalException:

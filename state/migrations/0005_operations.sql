@@ -52,8 +52,14 @@ CREATE TABLE paused (processor VARCHAR NOT NULL, by_whom VARCHAR NOT NULL, at_us
 CREATE TABLE people (person VARCHAR NOT NULL, created_at_us BIGINT NOT NULL);
 CREATE TABLE aliases (alias VARCHAR NOT NULL, person VARCHAR NOT NULL, set_at_us BIGINT NOT NULL);
 
--- Who was erased: nothing of theirs is read again until an operator lifts it.
-CREATE TABLE erased (person VARCHAR NOT NULL, at_us BIGINT NOT NULL, by_whom VARCHAR NOT NULL);
+-- Who was erased: nothing of theirs is read again until an operator lifts it. One row for each name
+-- they went by, of which only the SHA-256 is kept.
+CREATE TABLE erased (
+    person VARCHAR NOT NULL,
+    name_digest VARCHAR NOT NULL,
+    at_us BIGINT NOT NULL,
+    by_whom VARCHAR NOT NULL
+);
 
 -- Rows that retention took: the rows of this generation are missing from this table on purpose.
 CREATE TABLE retired (table_name VARCHAR NOT NULL, generation BIGINT NOT NULL);

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.errors import ConfigurationError
-from core.identity import Alias, Identity
+from core.identity import Alias, Identity, digest_of
 from state.operations.book import Book
 from state.times import iso_utc
 
@@ -91,13 +91,21 @@ class People:
         self._learn()
         return str(rows[0][0])
 
-    def refuse(self, person: str, by: str) -> frozenset[str]:
-        """Read nothing of this person any more; every name they may stand under."""
+    def refuse(self, person: str, by: str) -> None:
+        """Read nothing of this person any more, under whatever name that is known now."""
+        folders = self._book.rows(
+            "SELECT DISTINCT split_part(path, '/', 1) FROM files "
+            "WHERE \"user\" = ? AND contains(path, '/')",
+            [person],
+        )
+        mine = {one for (one,) in folders if self._identity.resolve(one) == person}
+        digests = {digest_of(name) for name in self._identity.names_of(person) | mine}
+        now_us = self._now_us()
         with self._book.change() as cursor:
-            cursor.execute("DELETE FROM erased WHERE person = ?", [person])
-            cursor.execute("INSERT INTO erased VALUES (?, ?, ?)", [person, self._now_us(), by])
+            for digest in sorted(digests):
+                row = [person, digest, now_us, by]
+                cursor.execute("INSERT INTO erased VALUES (?, ?, ?, ?)", row)
         self._learn()
-        return frozenset({person})
 
     def readmit(self, person: str) -> None:
         """Read what is theirs again. Raises `ConfigurationError` if they were not erased."""
@@ -119,17 +127,19 @@ class People:
             "people": "DELETE FROM people WHERE person = $1",
         }
         with self._book.change() as cursor:
-            return {
+            found = {
                 table: int(cursor.execute(query, [person]).fetchall()[0][0])
                 for table, query in queries.items()
             }
+        self._learn()
+        return found
 
     def _learn(self) -> None:
         aliases = self._book.rows("SELECT alias, person, set_at_us FROM aliases")
         people = self._book.rows("SELECT person, person, created_at_us FROM people")
-        erased = self._book.rows("SELECT person FROM erased")
+        erased = self._book.rows("SELECT name_digest FROM erased")
         known = [Alias(*row) for row in (*people, *aliases)]
-        self._identity.know(known, [person for (person,) in erased])
+        self._identity.know(known, [digest for (digest,) in erased])
 
 
 def _check(name: str) -> None:

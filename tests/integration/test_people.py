@@ -133,6 +133,20 @@ def test_what_stays_on_disk_is_not_read_again_until_it_is_said_so(tmp_path, root
     assert [path.rpartition(":")[2] for path in found["files_left"]] == ["noor/p/s.jsonl"]
 
 
+def test_who_was_erased_under_another_name_is_not_read_again_under_any(tmp_path, root):
+    with running(tmp_path, root) as (service, client):
+        body = {"person": "Noor A.", "aliases": ["noor", "kim@x.org"]}
+        client.post("/api/v1/people", body)
+        client.post("/api/v1/people/Noor A./erase", {"confirm": "Noor A."})
+        (root / "kim/p").mkdir(parents=True)
+        for folder in ("noor", "kim"):
+            append(root / folder / "p/new.jsonl", assistant_line(f"{folder}-again"))
+        quiet(service)
+
+        assert users(client).keys() == {"amara", UUID}
+        assert not [row for row in everything(service) if "kim" in row]
+
+
 def test_an_erasure_while_files_grow_leaves_nothing(tmp_path, root):
     with running(tmp_path, root) as (service, client):
         for number in range(200):
@@ -175,3 +189,22 @@ def test_the_demo_is_served_under_people(tmp_path):
         people = client.get("/api/v1/people")["people"]
 
     assert all(one["files"] and one["folders"] for one in people)
+
+
+def test_an_erasure_reaches_the_predecessors_archive_under_every_name(tmp_path, root):
+    with running(tmp_path, root) as (service, client):
+        client.post("/api/v1/people", {"person": "noor", "aliases": ["noor@x.org"]})
+        cursor = service.store.cursor()
+        cursor.execute(
+            "INSERT INTO predecessor_sessions (session_file, username) VALUES "
+            "('old/a.jsonl', 'NOOR@x.org'), ('noor/b.jsonl', NULL), ('amara/c.jsonl', 'amara')"
+        )
+        cursor.execute("INSERT INTO predecessor_knowledge (kind, row_key, source_user) VALUES "
+                       "('item', '1', 'noor'), ('item', '2', NULL)")  # fmt: skip
+        found = client.post("/api/v1/people/noor/erase", {"confirm": "noor"})
+        left = cursor.execute("SELECT session_file FROM predecessor_sessions").fetchall()
+        cursor.close()
+
+    assert found["rows"]["predecessor_sessions"] == 2
+    assert found["rows"]["predecessor_knowledge"] == 1
+    assert left == [("amara/c.jsonl",)]
