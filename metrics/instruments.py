@@ -38,6 +38,7 @@ class Instruments:
         self.tally_seconds = histogram("tally_seconds", "Seconds per counting", _SECONDS)
         self.canary = histogram("canary_seconds", "Write to event, of canaries", _SECONDS)
         self.blindness = counter("watch_blindness", "Times a source became blind", "reason")
+        self.job_ends = counter("job_ends", "Runs of jobs that ended", "job", "state")
         self.sweep_seconds = histogram("sweep_seconds", "Seconds per sweep", _SECONDS, "source")
 
     def expect(

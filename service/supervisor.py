@@ -18,17 +18,19 @@ from api.parts import Parts
 from api.server import Server
 from core.errors import ConfigurationError
 from core.keys import SessionKey
-from core.rows import Collect, Commit, Receipt
+from core.rows import Collect as CollectGarbage
+from core.rows import Receipt
 from metrics.instruments import Instruments
 from processors.registry import Registry
 from service import gauges, logs, overview
 from service.backfill import Pool
 from service.client import socket_path
 from service.clock import SystemClock
-from service.engine import Engine, Swept, outdate
+from service.engine import Engine, Swept
 from service.gates import gate_of
-from service.jobs import Jobs
+from service.job_list import Collect, Work, jobs_of
 from service.lanes import LaneThreads
+from service.operator import Operator
 from service.reload import attempt
 from service.settings import Settings
 from service.sweeping import Sweeping
@@ -52,8 +54,17 @@ REST_S = 30.0
 class Service:
     """One running service. Also what the API may ask (`api.control.Control`)."""
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        *,
+        collect: Collect | None = None,
+        remember: Work | None = None,
+    ) -> None:
+        """`collect` and `remember` are the works of two jobs (`service.job_list`)."""
         self.settings = settings
+        self._collect_sessions, self._remember = collect, remember
         self._registry = registry
         self._clock = SystemClock()
         self._stopping = threading.Event()
@@ -108,7 +119,11 @@ class Service:
         self.tallier = Tallier(self.queries, self.store, self._clock, self.instruments)
         self.desk = Desk(self.store.cursor, self._clock.now_us, self._clock.monotonic_s)
         self.gate = gate_of(settings, self.desk, self._clock)
-        self.jobs = Jobs(self.desk, self._stopping.is_set)
+        self.operator = Operator(
+            self.engine, registry, self.writer.submit, self.desk.pauses,
+            lambda: self.settings.runs, self._stopping.is_set,
+        )  # fmt: skip
+        self.jobs = jobs_of(self, self._stopping.is_set, self._collect_sessions, self._remember)
         parts = Parts(self, self.jobs, self.queries, self.desk, self.instruments, self.gate)
         self.server = Server(
             parts, host=settings.host, port=settings.port,
@@ -119,6 +134,7 @@ class Service:
 
     def start(self) -> None:
         """Downstream first; the observer before the first sweep, so nothing falls between."""
+        self.operator.restore_pauses()
         self.writer.start()
         self.lanes.start()
         self.server.start()
@@ -202,6 +218,7 @@ class Service:
             lane.processor.name: {
                 "depth": lane.queue.depth,
                 "oldest_s": round(lane.queue.oldest_s(self._clock.monotonic_s()), 3),
+                "paused": lane.queue.paused,
             }
             for lane in self.engine.lanes
         }
@@ -212,18 +229,7 @@ class Service:
         return overview.processor_list(self.store.ledger, self._registry)
 
     def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]:
-        matched = waiting = outdate(self.store.ledger, self._registry, processor, session)
-        while waiting:
-            answers = [(commit, self.writer.submit(commit)) for commit in waiting]
-            # A file that grew meanwhile has another entry now: that one is to be outdated.
-            fenced = [commit.after for commit, future in answers if future.result().fenced]
-            entries = (self.store.ledger.get(after.processor, after.key) for after in fenced)
-            there = (entry for entry in entries if entry and not entry.source_gone)
-            waiting = [Commit(entry, entry.outdated()) for entry in there]
-        for key in {commit.after.key for commit in matched}:
-            self.engine.touch(key, origin="rescan")
-        log.info("rescan", extra={"processor": processor, "matched": len(matched)})
-        return {"matched": len(matched)}
+        return {"matched": len(self.operator.mark(processor, session))}
 
     def sweep(self) -> dict[str, Any]:
         self.timer.hurry("sweep")
@@ -252,7 +258,7 @@ class Service:
     def _collect(self) -> float:
         """Drop the rows of replaced generations, a few at a time and only one at a time."""
         if self.store.garbage_count and (self._collecting is None or self._collecting.done()):
-            self._collecting = self.writer.submit(Collect())
+            self._collecting = self.writer.submit(CollectGarbage())
         return COLLECT_S
 
     def _rest(self) -> float:

@@ -6,6 +6,7 @@ import duckdb
 
 from state.operations.audit import Audit
 from state.operations.book import Book
+from state.operations.pauses import Pauses
 from state.operations.runs import RunRecords
 from state.operations.tokens import Tokens
 
@@ -24,3 +25,4 @@ class Desk:
         self.audit = Audit(self.book, now_us, monotonic_s)
         self.tokens = Tokens(self.book, now_us)
         self.runs = RunRecords(self.book, now_us)
+        self.pauses = Pauses(self.book, now_us)
