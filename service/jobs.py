@@ -148,23 +148,26 @@ class Jobs:
     def _steps(self, name: str, who: Principal, params: Mapping[str, Any]) -> Iterator[Any]:
         """Two steps: the run has begun, and the run has ended. All of it is one act."""
         job = self._jobs.get(name, _unknown(name))
-        with self._desk.audit.acting(who, job.action, job.resource, dict(params)) as note:
-            self._require(job, params)
-            run = self._claim(job, who, params)
-            details: Mapping[str, Any] = run.progress
-            state = "error"
-            try:
-                run.progress |= job.begin(run)
-                yield {"run_id": run.run_id, **run.progress}
-                details = dict(job.work(run))
-                well = went_well(details)
-                state = "interrupted" if details.get("stopped") else "ok" if well else "failed"
-                note.failed = state != "ok"
-            except BaseException as error:
-                details = {**details, "error": told(error)}
-                raise
-            finally:
-                note.params |= _audited(job, details)
+        run: Run | None = None
+        state, details = "error", dict[str, Any]()
+        try:
+            with self._desk.audit.acting(who, job.action, job.resource, dict(params)) as note:
+                self._require(job, params)
+                run = self._claim(job, who, params)
+                details = run.progress
+                try:
+                    run.progress.update(job.begin(run))
+                    yield {"run_id": run.run_id, **run.progress}
+                    details = dict(job.work(run))
+                    state = _state_of(details)
+                    note.failed = state != "ok"
+                except BaseException as error:
+                    details = {**details, "error": told(error)}
+                    raise
+                finally:
+                    note.params |= _audited(job, details)
+        finally:  # Behind the audit: who sees that the run has ended finds all of it.
+            if run is not None:
                 self._end(run, state, details)
         yield details
 
@@ -201,6 +204,12 @@ class Jobs:
                 del self._running[run.run_id]
                 self._changed.notify_all()
             self._on_end(run.job, state)
+
+
+def _state_of(details: Mapping[str, Any]) -> str:
+    if details.get("stopped"):
+        return "interrupted"
+    return "ok" if went_well(details) else "failed"
 
 
 def _audited(job: Job, details: Mapping[str, Any]) -> dict[str, Any]:
