@@ -214,14 +214,7 @@ class Service:
         return reasons + self.observer.complaints() + self.sweeping.complaints()
 
     def status(self) -> dict[str, Any]:
-        queues = {
-            lane.processor.name: {
-                "depth": lane.queue.depth,
-                "oldest_s": round(lane.queue.oldest_s(self._clock.monotonic_s()), 3),
-                "paused": lane.queue.paused,
-            }
-            for lane in self.engine.lanes
-        }
+        queues = overview.queues(self.engine.lanes, self._clock.monotonic_s())
         found = overview.status(self.store.ledger, self._registry)
         return {**found, "queues": queues, "ready": self.readiness(), "url": self.server.url}
 
