@@ -72,10 +72,20 @@ class Jobs(Protocol):
     def running(self) -> Mapping[str, Running]:
         """Runs that go on now, by job."""
 
-    def run(self, name: str, who: Principal, params: Mapping[str, Any] | None = None) -> Any:
+    def run(
+        self,
+        name: str,
+        who: Principal,
+        params: Mapping[str, Any] | None = None,
+        correlation_id: str = "",
+    ) -> Any:
         """To its end; the details."""
 
     def start(
-        self, name: str, who: Principal, params: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        who: Principal,
+        params: Mapping[str, Any] | None = None,
+        correlation_id: str = "",
     ) -> dict[str, Any]:
         """In the background; `{"run_id": …}` and what the job says at once."""

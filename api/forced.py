@@ -72,5 +72,5 @@ class _Forced:
         return self._run(job, ask)
 
     def _run(self, job: str, ask: Ask) -> dict[str, Any]:
-        details = dict(self._jobs.run(job, ask.who))
+        details = dict(self._jobs.run(job, ask.who, correlation_id=ask.correlation_id))
         return {"ok": went_well(details), "details": details}

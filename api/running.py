@@ -83,13 +83,13 @@ class _Running:
 
     def start(self, ask: Ask) -> dict[str, Any]:
         body: RunBody = ask.body
-        return self._jobs.start(body.job, ask.who, body.params)
+        return self._jobs.start(body.job, ask.who, body.params, ask.correlation_id)
 
     def cancel(self, ask: Ask) -> dict[str, Any]:
         return self._jobs.cancel(ask.path["run"])
 
     def rescan(self, ask: Ask) -> dict[str, Any]:
-        return self._jobs.start("rescan", ask.who, given(ask.body))
+        return self._jobs.start("rescan", ask.who, given(ask.body), ask.correlation_id)
 
     def _now(self, run: dict[str, Any]) -> dict[str, Any]:
         """With the progress of a run that goes on: its record has only how it began."""

@@ -91,8 +91,11 @@ class Forcing:
         }
         entries = [e for e in world.ledger.entries(processor.name) if e.key.source == source]
         keys = unread(on_disk, entries, processor_version=processor.version)
-        for key in keys:
-            lane.worker.losses.expect(key, on_disk[key])
+        # As a sweep does it: what this run does not come to waits for the lane's own time.
+        new = [key for key in keys if lane.worker.losses.expect(key, on_disk[key])]
+        for key in new:
+            lane.queue.touch(key)
+        world.instruments.touches.labels("forced").inc(len(new))
         return keys
 
     def _entry(self, lane: Lane, key: SessionKey) -> LedgerEntry | None:
@@ -163,9 +166,12 @@ class _Force:
         tried = self._counts["processed"] + self._counts["errors"]
         while len(self._asked) < WINDOW and tried + len(self._asked) < self._files_max:
             key = next(self._candidates, None)
-            if key is None:
+            if key is None or self._is_over():
                 break
-            self._visit(_Visit(key, self._hurried(key)))
+            if self._is_unread(key, self._entry(key)):
+                self._visit(_Visit(key, self._hurried(key)))
+            else:  # The lane came to it by itself, or it is gone.
+                self._counts["skipped"] += 1
         return bool(self._asked)
 
     def _visit(self, visit: _Visit) -> None:

@@ -100,21 +100,31 @@ class Jobs:
         with self._changed:
             return self._running.get(run_id)
 
-    def run(self, name: str, who: Principal, params: Mapping[str, Any] | None = None) -> Any:
+    def run(
+        self,
+        name: str,
+        who: Principal,
+        params: Mapping[str, Any] | None = None,
+        correlation_id: str = "",
+    ) -> Any:
         """Run a job to its end and return its details.
 
         Raises `ConfigurationError`: `unknown_job`, `bad_parameter` or `already_running`. What the
         work raises goes on.
         """
-        steps = self._steps(name, who, params or {})
+        steps = self._steps(name, who, params or {}, correlation_id)
         next(steps)
         return next(steps)
 
     def start(
-        self, name: str, who: Principal, params: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        who: Principal,
+        params: Mapping[str, Any] | None = None,
+        correlation_id: str = "",
     ) -> dict[str, Any]:
         """The same in a thread of its own: `{"run_id": …}` at once, and what `begin` said."""
-        steps = self._steps(name, who, params or {})
+        steps = self._steps(name, who, params or {}, correlation_id)
         answer: dict[str, Any] = next(steps)
 
         def work() -> None:
@@ -145,13 +155,18 @@ class Jobs:
                 self._changed.wait(left_s)
             return not self._running
 
-    def _steps(self, name: str, who: Principal, params: Mapping[str, Any]) -> Iterator[Any]:
+    def _steps(
+        self, name: str, who: Principal, params: Mapping[str, Any], correlation_id: str
+    ) -> Iterator[Any]:
         """Two steps: the run has begun, and the run has ended. All of it is one act."""
         job = self._jobs.get(name, _unknown(name))
         run: Run | None = None
         state, details = "error", dict[str, Any]()
         try:
-            with self._desk.audit.acting(who, job.action, job.resource, dict(params)) as note:
+            acting = self._desk.audit.acting(
+                who, job.action, job.resource, dict(params), correlation_id
+            )
+            with acting as note:
                 self._require(job, params)
                 run = self._claim(job, who, params)
                 details = run.progress

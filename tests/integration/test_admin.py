@@ -45,6 +45,7 @@ class Admin:
         """Status and parsed body."""
         token = self.token if token is None else token
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers["X-Request-Id"] = "of-a-test"
         port = self.service.server.port
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
             connection.request(method, path, json.dumps(body) if body else None, headers)
@@ -230,6 +231,7 @@ def test_verification_and_usage_echo_their_figures(admin, root):
     }  # fmt: skip
     (row,) = admin.audited("run_session_processor")
     assert row["action"] == "run_session_processor:verification"
+    assert row["correlation_id"] == "of-a-test"
     assert row["resource"] == "job:session-processor:verification"
     assert row["params"] == {name: found[name] for name in STATS - {"errors_detail"}}
     assert admin.force("usage").keys() == STATS
@@ -303,6 +305,15 @@ def test_a_cap_leaves_the_rest_to_the_next_run_and_never_caps_usage(serving, roo
     assert figures == [(5, 2, 3), (3, 2, 1), (1, 1, 0), (0, 0, 0)]
     assert [row["params"]["capped"] for row in rows] == [0, 0, 1, 3]
     assert (usage["capped"], usage["errors"]) == (0, 0)
+
+
+def test_what_a_capped_run_does_not_come_to_waits_for_the_lane(serving, root, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "1")
+    with serving(observer="polling", poll_s=3600.0, sweep_s=3600.0) as admin:
+        write(root, "one", "two", "three")  # Which nobody but the run itself can notice.
+
+        assert admin.force()["capped"] == 2
+        assert admin.service.engine.lane("verification").queue.depth == 2
 
 
 def test_failed_files_count_for_the_cap_and_are_tried_again_by_every_run(
