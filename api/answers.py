@@ -22,8 +22,10 @@ _STATUS_BY_REASON = {
     "ambiguous": 409,
     "already_running": 409,
     "conflict": 409,
+    "paused": 409,
     "too_large": 413,
     "too_many_failures": 429,
+    "not_configured": 503,
 }
 _CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}
 

@@ -6,11 +6,6 @@ from api.endpoints import Ask, Endpoint, Fields
 from api.parts import Parts
 
 
-class RescanBody(Fields):
-    processor: str | None = None
-    session: str | None = None
-
-
 class SqlBody(Fields):
     query: str
 
@@ -19,10 +14,6 @@ def endpoints(parts: Parts) -> list[Endpoint]:
     """What an operator may do; typed SQL on the private socket alone."""
     here = _Changing(parts)
     return [
-        Endpoint(
-            "POST", "/api/v1/rescan", here.rescan, "Build rows anew from their files.",
-            body=RescanBody, action="rescan", resource="sessions",
-        ),
         Endpoint(
             "POST", "/api/v1/sweep", here.sweep, "Compare all files with the ledger now.",
             body=Fields, action="sweep", resource="sources",
@@ -50,11 +41,6 @@ class _Changing:
     def __init__(self, parts: Parts) -> None:
         self._control = parts.control
         self._queries = parts.queries
-
-    def rescan(self, ask: Ask) -> dict[str, Any]:
-        found = self._control.rescan(ask.body.processor, ask.body.session)
-        ask.note.params |= found
-        return found
 
     def sweep(self, _: Ask) -> dict[str, Any]:
         return self._control.sweep()

@@ -8,12 +8,34 @@ from core.keys import SessionKey
 from core.rows import Amendment, Receipt
 
 
+class Operator(Protocol):
+    """What an operator may do (`service.operator`)."""
+
+    def requeue(
+        self, processor: str | None, source: str | None, path: str | None
+    ) -> dict[str, Any]:
+        """Try failed files now. `{"requeued": n}`."""
+
+    def reprocess(self, source: str | None, path: str, processor: str | None) -> dict[str, Any]:
+        """Build all rows of one session anew, and what became of each file."""
+
+    def pause(self, processor: str, who: Principal) -> dict[str, Any]: ...
+
+    def resume(self, processor: str) -> dict[str, Any]: ...
+
+    def backlog(self) -> dict[str, Any]:
+        """What waits, by processor."""
+
+
 class Control(Protocol):
     """The service as the API sees it. Every method may be called from any thread.
 
     Values are plain JSON. A question that cannot be answered raises `ConfigurationError`, whose
     text and hint go to whoever asked.
     """
+
+    @property
+    def operator(self) -> Operator: ...
 
     def readiness(self) -> list[str]:
         """Why the service is not ready, one reason a line; empty if it is."""
@@ -23,9 +45,6 @@ class Control(Protocol):
 
     def processors(self) -> list[dict[str, Any]]:
         """Every processor, the unavailable ones with their reason."""
-
-    def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]:
-        """Rebuild what matches; `session` is a glob over paths. `{"matched": n}`."""
 
     def amend(self, change: Amendment) -> Receipt:
         """Have the writer change what no session file asks for, and wait for it."""
@@ -56,13 +75,32 @@ class Jobs(Protocol):
 
     def names(self) -> list[str]: ...
 
+    def takes(self, name: str) -> list[str]:
+        """The parameters of a job."""
+
+    def live(self, run_id: str) -> Running | None:
+        """The run of this id while it goes on."""
+
+    def cancel(self, run_id: str) -> dict[str, Any]:
+        """Ask it to end soon."""
+
     def running(self) -> Mapping[str, Running]:
         """Runs that go on now, by job."""
 
-    def run(self, name: str, who: Principal, params: Mapping[str, Any] | None = None) -> Any:
+    def run(
+        self,
+        name: str,
+        who: Principal,
+        params: Mapping[str, Any] | None = None,
+        correlation_id: str = "",
+    ) -> Any:
         """To its end; the details."""
 
     def start(
-        self, name: str, who: Principal, params: Mapping[str, Any] | None = None
-    ) -> dict[str, str]:
-        """In the background; `{"run_id": …}`."""
+        self,
+        name: str,
+        who: Principal,
+        params: Mapping[str, Any] | None = None,
+        correlation_id: str = "",
+    ) -> dict[str, Any]:
+        """In the background; `{"run_id": …}` and what the job says at once."""

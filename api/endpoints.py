@@ -44,6 +44,11 @@ class Ask:
     request: Request
     note: Note = field(default_factory=lambda: Note("", ""))
 
+    @property
+    def correlation_id(self) -> str:
+        """What the asker calls this request, for the audit."""
+        return correlation_id_of(self.request)
+
     def chunks(self) -> Iterator[bytes]:
         """The body as it comes, for a handler that streams. Raises an `HTTPException` (408) if
         nothing comes for a while."""
@@ -91,7 +96,7 @@ class Endpoint:
         if not self.action:
             return self._answer(who, request, raw, Note("", ""))
         resource = self.resource.format_map(request.path_params)
-        correlation_id = request.headers.get("x-request-id", "")[:100]
+        correlation_id = correlation_id_of(request)
         with audit.acting(who, self.action, resource, correlation_id=correlation_id) as note:
             return self._answer(who, request, raw, note)
 
@@ -101,6 +106,10 @@ class Endpoint:
         note.params |= {**given(query), **given(body)}
         found = self.handle(Ask(who, query, body, request.path_params, request, note))
         return found if isinstance(found, Response) else Answer(found, self.status)
+
+
+def correlation_id_of(request: Request) -> str:
+    return request.headers.get("x-request-id", "")[:100]
 
 
 def given(fields: Fields | None) -> dict[str, Any]:

@@ -4,7 +4,9 @@ The rule: a role is a set of things one may ask for, not a rank: who scrapes met
 sessions, and an analyst changes nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 ADMIN = "admin"
 ANALYST = "analyst"
@@ -22,6 +24,15 @@ class Principal:
     kind: str
     person: str | None = None
     address: str | None = None
+
+
+def went_well(details: Mapping[str, Any]) -> bool:
+    """Does a run say of itself that it did what it should? An exit code counts before errors."""
+    if details.get("stopped"):
+        return False
+    if "rc" in details:
+        return not details["rc"]
+    return not (details.get("errors") or details.get("items_db_errors"))
 
 
 SCHEDULER = Principal("scheduler", ADMIN, "scheduler")

@@ -7,6 +7,8 @@ two different files never share a key and every key leads back to its file.
 
 import os
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
 _ESCAPED = re.compile(rb"\\(\\|x[0-9a-f]{2})")
@@ -46,6 +48,13 @@ def unescape_path(path: str) -> str:
     return os.fsdecode(raw)
 
 
+def stored_names(path: str) -> Iterable[str]:
+    """How somebody's path may be stored: as it is given, or escaped if it is the file system's."""
+    with suppress(UnicodeEncodeError):  # What no file system gave has no stored form.
+        return dict.fromkeys((path, escape_path(path)))
+    return (path,)
+
+
 def user_of(path: str) -> str:
     """The user a file belongs to: the first folder below the root, empty for a file in the root."""
     head, _, rest = path.partition("/")
@@ -66,3 +75,14 @@ def session_of(path: str) -> str:
     if "subagents" in parts[1:-1]:
         return parts[parts.index("subagents", 1) - 1]
     return _SESSION_SUFFIX.sub("", parts[-1])
+
+
+def session_base(path: str) -> str:
+    """What the paths of all files of one session begin with: the session's own, without its suffix.
+
+    Unlike `session_of` it tells apart sessions of one name in two folders.
+    """
+    parts = path.split("/")
+    if "subagents" in parts[1:-1]:
+        return "/".join(parts[: parts.index("subagents", 1)])
+    return _SESSION_SUFFIX.sub("", path)

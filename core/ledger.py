@@ -67,3 +67,11 @@ class LedgerEntry:
         return replace(
             self, processor_version=0, settled=False, status="ok", attempts=0, try_again_at_us=None
         )
+
+    def hurried(self) -> "LedgerEntry":
+        """The entry of a failed try whose wait is over: what failed before still counts."""
+        return replace(self, try_again_at_us=None)
+
+    def requeued(self) -> "LedgerEntry":
+        """The entry as an operator's requeue leaves it: tried now, as often as a new failure."""
+        return replace(self, status="retrying", attempts=0, try_again_at_us=None)

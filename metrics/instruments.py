@@ -44,6 +44,7 @@ class Instruments:
         self.collected_files = counter("collected_files", "Files copied or added to from homes")
         self.collected_bytes = counter("collected_bytes", "Bytes copied from homes")
         self.collect_errors = counter("collect_errors", "What looks at homes refused or failed at")
+        self.job_ends = counter("job_ends", "Runs of jobs that ended", "job", "state")
         self.sweep_seconds = histogram("sweep_seconds", "Seconds per sweep", _SECONDS, "source")
         self.job_runs = counter("job_runs", "Runs by the clock, by outcome", "job", "outcome")
         self.job_seconds = histogram("job_seconds", "Seconds per run by the clock", _SECONDS, "job")

@@ -17,11 +17,14 @@ from service.settings import Settings
 
 if TYPE_CHECKING:  # Imported where they are needed: each of them costs a tenth of a second.
     from processors.registry import Registry
+    from service.asking import Asks
     from service.doctor import Digests
     from state.store import Store
 
 T = TypeVar("T")
 
+FOLLOW_S = 0.2
+"""How often a command looks how far a run is."""
 BUSY_SECONDS = 2.0
 """Another short command may have the database open: that passes sooner than this."""
 
@@ -40,6 +43,9 @@ class Answers(Protocol):
     def sql(self, query: str) -> dict[str, Any]: ...
 
     def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]: ...
+
+    def follow(self, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """A rescan while it goes on, until it has ended: `state` and `details`."""
 
     def complaints(self) -> list[str]:
         """What is known to be amiss, one line each."""
@@ -93,6 +99,16 @@ def patiently(call: Callable[[], T]) -> T:
         time.sleep(0.05)
 
 
+def followed(asked: "Asks", run_id: str) -> Iterator[dict[str, Any]]:
+    """A run, again and again while it goes on; the last one has ended."""
+    while True:
+        run = dict(asked.ask("GET", f"/api/v1/runs/{run_id}"))
+        yield run
+        if run["state"] != "running":
+            return
+        time.sleep(FOLLOW_S)
+
+
 class Remote:
     """The running service."""
 
@@ -121,6 +137,9 @@ class Remote:
     def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]:
         body = {"processor": processor, "session": session}
         return dict(self._client.post("/api/v1/rescan", body))
+
+    def follow(self, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        return followed(self._client, found["run_id"])
 
     def complaints(self) -> list[str]:
         failed = [
@@ -204,6 +223,12 @@ class Local:
             if isinstance(answer, Exception):
                 raise answer
         return {"matched": len(commits)}
+
+    def follow(self, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        raise ConfigurationError(
+            "marked, but nobody rebuilds: no service runs on this database", reason="no_service",
+            hint="start it: sessionwatch serve",
+        )  # fmt: skip
 
     def complaints(self) -> list[str]:
         from service import doctor

@@ -14,6 +14,7 @@ from service import (
     cli_backup,
     cli_collect,
     cli_config,
+    cli_operate,
     cli_people,
     cli_runs,
     cli_token,
@@ -51,6 +52,7 @@ for _command in (
     *cli_collect.COMMANDS,
     *cli_asks.COMMANDS,
     *cli_backup.COMMANDS,
+    *cli_operate.COMMANDS,
     cli_config.completion,
 ):
     app.command(cls=Command)(_command)

@@ -28,7 +28,7 @@ def status(json: Json = False, db: Db = None, config: Config = None) -> None:
         printing.as_json(found)
         return
     by_name = found["processors"]
-    _print_records([{"processor": name, **counts} for name, counts in by_name.items()])
+    print_records([{"processor": name, **counts} for name, counts in by_name.items()])
     for name, reason in found["unavailable"].items():
         printing.note(f"{name} did not load: {reason}")
     if "url" in found:
@@ -53,7 +53,7 @@ def processors(json: Json = False, db: Db = None, config: Config = None) -> None
     if json:
         printing.as_json({"processors": found})
     else:
-        _print_records(found)
+        print_records(found)
 
 
 def quarantine(
@@ -81,7 +81,7 @@ def quarantine(
     if json:
         printing.as_json(found)
         return
-    _print_records(found["quarantine"])
+    print_records(found["quarantine"])
     if found["next"]:
         printing.note(f"there is more: --after {found['next']}")
 
@@ -192,7 +192,7 @@ def sql(
         printing.note(f"cut off after {len(found['rows'])} rows")
 
 
-def _print_records(records: Sequence[Mapping[str, Any]]) -> None:
+def print_records(records: Sequence[Mapping[str, Any]]) -> None:
     """A table of records, whose keys may differ."""
     from service import printing
 

@@ -89,6 +89,9 @@ def rescan(
     session: Annotated[
         str | None, typer.Option(metavar="GLOB", help="Only files whose path below the root fits.")
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until they are built; exit 1 if some could not be.")
+    ] = False,
     json: Json = False,
     db: Db = None,
     config: Config = None,
@@ -100,7 +103,7 @@ def rescan(
 
     \b
     sessionwatch rescan --processor usage
-    sessionwatch rescan --session 'amara/*'
+    sessionwatch rescan --session 'amara/*' --wait
     """
     settings = settings_of(db, config)
     from service import printing
@@ -108,6 +111,11 @@ def rescan(
 
     with answers(settings) as asked:
         found = asked.rescan(processor, session)
+        if wait:
+            from service.cli_operate import finished
+
+            finished(asked.follow(found), "rebuilding", json=json)
+            return
     if json:
         printing.as_json(found)
     else:

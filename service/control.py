@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.keys import SessionKey
-from core.rows import Amendment, Commit, Receipt
+from core.rows import Amendment, Receipt
 from service import overview
-from service.engine import outdate
+from service.operator import Operator
 from watcher.disk import Disk
 
 if TYPE_CHECKING:
@@ -26,18 +26,16 @@ class ServiceControl:
     def __init__(self, service: "Service") -> None:
         self._service = service
 
+    @property
+    def operator(self) -> Operator:
+        return self._service.operator
+
     def readiness(self) -> list[str]:
         reasons = [f"{name} is not running" for name in self._service.dead()]
         return reasons + self._service.observer.complaints() + self._service.sweeping.complaints()
 
     def status(self) -> dict[str, Any]:
-        queues = {
-            lane.processor.name: {
-                "depth": lane.queue.depth,
-                "oldest_s": round(lane.queue.oldest_s(self._service.clock.monotonic_s()), 3),
-            }
-            for lane in self._service.engine.lanes
-        }
+        queues = overview.queues(self._service.engine.lanes, self._service.clock.monotonic_s())
         found = overview.status(self._service.store.ledger, self._service.registry)
         return {
             **found,
@@ -48,24 +46,6 @@ class ServiceControl:
 
     def processors(self) -> list[dict[str, Any]]:
         return overview.processor_list(self._service.store.ledger, self._service.registry)
-
-    def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]:
-        matched = waiting = outdate(
-            self._service.store.ledger, self._service.registry, processor, session
-        )
-        while waiting:
-            answers = [(commit, self._service.writer.submit(commit)) for commit in waiting]
-            # A file that grew meanwhile has another entry now: that one is to be outdated.
-            fenced = [commit.after for commit, future in answers if future.result().fenced]
-            entries = (
-                self._service.store.ledger.get(after.processor, after.key) for after in fenced
-            )
-            there = (entry for entry in entries if entry and not entry.source_gone)
-            waiting = [Commit(entry, entry.outdated()) for entry in there]
-        for key in {commit.after.key for commit in matched}:
-            self._service.engine.touch(key, origin="rescan")
-        log.info("rescan", extra={"processor": processor, "matched": len(matched)})
-        return {"matched": len(matched)}
 
     def amend(self, change: Amendment) -> Receipt:
         return self._service.writer.submit(change).result()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch, translate
 from typing import Any
 
+from core.errors import ConfigurationError
 from core.keys import SessionKey, user_of
 from core.rows import Command, Commit, Receipt
 from core.seams import Clock, Files, Ledger
@@ -92,6 +93,17 @@ class Engine:
         if sum(processor.kind == "line" for processor in registry.processors) > 1:
             self.world.decode = SharedDecoding()
         self.lanes = tuple(self._lane(p, at_once=at_once) for p in registry.processors)
+
+    def lane(self, processor: str) -> Lane:
+        """Raises `ConfigurationError` that names the known ones."""
+        for lane in self.lanes:
+            if lane.processor.name == processor:
+                return lane
+        known = ", ".join(lane.processor.name for lane in self.lanes)
+        raise ConfigurationError(
+            f"unknown processor {processor[:100]!r}", reason="unknown_processor",
+            hint=f"known: {known}",
+        )  # fmt: skip
 
     def touch(self, key: SessionKey, *, origin: str) -> None:
         """Look at this file soon. `origin` is only counted."""

@@ -42,6 +42,8 @@ def register(service: "Service") -> None:
     watch(
         "garbage_generations", "Generations to collect", lambda: float(service.store.garbage_count)
     )
+    running = partial(_running, service)
+    watch("jobs_running", "Runs of jobs that go on", running)
     db = service.settings.db
     watch("database_bytes", "Size of the database and its log", lambda: _size_bytes(db))
     watch("disk_free_bytes", "Free space beside the database", lambda: _free_bytes(db))
@@ -51,6 +53,8 @@ def register(service: "Service") -> None:
         watch("queue_depth", "Keys waiting", partial(_depth, lane), processor=name)
         waited = partial(_oldest_s, lane)
         watch("queue_oldest_seconds", "Wait of the oldest due key", waited, processor=name)
+        paused = partial(_paused, lane)
+        watch("paused", "1 while an operator has paused the processor", paused, processor=name)
         for status in ("ok", "retrying", "parked"):
             counted = partial(_count, service, name, status)
             watch("files", "Known files by state", counted, processor=name, status=status)
@@ -73,6 +77,14 @@ def _depth(lane: "Lane") -> float:
 
 def _oldest_s(lane: "Lane") -> float:
     return lane.queue.oldest_s(time.monotonic())
+
+
+def _paused(lane: "Lane") -> float:
+    return float(lane.queue.paused)
+
+
+def _running(service: "Service") -> float:
+    return float(service.jobs.running_count)
 
 
 def _news(service: "Service") -> int:

@@ -1,11 +1,15 @@
 """What the engine and its ledger look like from outside, as plain JSON values."""
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from core.ledger import LedgerEntry
 from core.seams import Ledger
 from processors.registry import Registry
+
+if TYPE_CHECKING:  # Costs time that a command may not need.
+    from service.engine import Lane
 
 
 def status(ledger: Ledger, registry: Registry) -> dict[str, Any]:
@@ -16,6 +20,18 @@ def status(ledger: Ledger, registry: Registry) -> dict[str, Any]:
         "files": len(keys),
         "processors": {name: _counts(entries) for name, entries in by_name.items()},
         "unavailable": {one.name: one.reason for one in registry.unavailable},
+    }
+
+
+def queues(lanes: Iterable["Lane"], now_s: float) -> dict[str, dict[str, Any]]:
+    """What waits, by processor."""
+    return {
+        lane.processor.name: {
+            "depth": lane.queue.depth,
+            "oldest_s": round(lane.queue.oldest_s(now_s), 3),
+            "paused": lane.queue.paused,
+        }
+        for lane in lanes
     }
 
 

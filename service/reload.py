@@ -14,6 +14,7 @@ from service.settings import RULES, Settings, value_of, with_values
 LIVE = frozenset(
     {
         "sweep_s", "poll_s", "drain_s", "log_format", "log_level",
+        "runs.files_max", "runs.budget_s",
         *(
             f"limits.{name}"
             for name in (

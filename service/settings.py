@@ -28,6 +28,7 @@ from service.rules import (
     seconds,
     text,
 )
+from service.run_limits import RunLimits
 from service.scheduling.settings import JobSettings, SchedulerSettings
 
 PREFIX = "SESSIONWATCH_"
@@ -111,6 +112,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     collector: CollectorSettings = field(default_factory=CollectorSettings)
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
+    runs: RunLimits = field(default_factory=RunLimits)
 
 
 def value_of(settings: Settings, name: str) -> Any:

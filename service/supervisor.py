@@ -17,7 +17,8 @@ from api.parts import Parts
 from api.server import Server
 from core.errors import ConfigurationError
 from core.keys import SessionKey
-from core.rows import Collect, Reassign, Receipt
+from core.rows import Collect as CollectGarbage
+from core.rows import Reassign, Receipt
 from metrics.instruments import Instruments
 from processors.registry import Registry
 from service import gauges, logs
@@ -30,8 +31,9 @@ from service.control import ServiceControl
 from service.engine import Engine, Swept
 from service.gates import gate_of
 from service.holding import Holding
-from service.jobs import Jobs
+from service.job_list import Collect, Work, jobs_of
 from service.lanes import LaneThreads
+from service.operator import Operator
 from service.reload import attempt
 from service.settings import Settings
 from service.sweeping import Sweeping
@@ -55,8 +57,17 @@ REST_S = 30.0
 class Service:
     """One running service; what the API may ask of it is its `control`."""
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        *,
+        collect: Collect | None = None,
+        remember: Work | None = None,
+    ) -> None:
+        """`collect` and `remember` are the works of two jobs (`service.job_list`)."""
         self.settings = settings
+        self._collect_sessions, self._remember = collect, remember
         self.registry = registry
         self.clock = SystemClock()
         self._stopping = threading.Event()
@@ -118,12 +129,18 @@ class Service:
             self.store.cursor, self.clock.now_us, self.clock.monotonic_s, self.store.identity
         )
         self.gate = gate_of(settings, self.desk, self.clock)
-        self.jobs = Jobs(self.desk, self._stopping.is_set)
+        self.operator = Operator(
+            self.engine, registry, self.writer.submit, self.desk.pauses,
+            lambda: self.settings.runs, self._stopping.is_set,
+        )  # fmt: skip
+        self.collecting = collecting.part_of(settings, self.clock, self.instruments)
+        of_homes = self.collecting.job if self.collecting else None
+        collect = self._collect_sessions or of_homes
+        self.jobs = jobs_of(self, self._stopping.is_set, collect, self._remember)
         self.control = ServiceControl(self)
         self.scheduler = scheduler_of(
             settings, registry, self.jobs, self.desk.last_runs, self.clock, self.instruments
         )
-        self.collecting = collecting.part_of(settings, self.clock, self.instruments)
         parts = Parts(self.control, self.jobs, self.queries, self.desk, self.instruments, self.gate)
         self.server = Server(
             parts, host=settings.host, port=settings.port,
@@ -134,6 +151,7 @@ class Service:
 
     def start(self) -> None:
         """Downstream first; the observer before the first sweep, so nothing falls between."""
+        self.operator.restore_pauses()
         self.writer.start()
         self.writer.submit(Reassign())  # Names may have changed while nobody ran.
         self.lanes.start()
@@ -237,7 +255,7 @@ class Service:
     def _collect(self) -> float:
         """Drop the rows of replaced generations, a few at a time and only one at a time."""
         if self.store.garbage_count and (self._collecting is None or self._collecting.done()):
-            self._collecting = self.writer.submit(Collect())
+            self._collecting = self.writer.submit(CollectGarbage())
         return COLLECT_S
 
     def _rest(self) -> float:

@@ -58,6 +58,10 @@ class LedgerMirror:
         """A snapshot of all entries of a processor."""
         return list(self._entries.get(processor, {}).values())
 
+    def processors(self) -> list[str]:
+        """Every processor that has entries, also those that are not loaded any more."""
+        return sorted(self._entries)
+
     def at(self, path: str) -> list[LedgerEntry]:
         """What every processor knows of the files of this path, whichever source they are in."""
         keys = [SessionKey(source, path) for source in sorted(self._sources)]

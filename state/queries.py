@@ -6,7 +6,7 @@ the writer up. Every list has a limit and can be continued with `after`.
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,10 @@ from typing import Any
 import duckdb
 
 from core.errors import ConfigurationError, TransientError
-from core.keys import SessionKey, escape_path
+from core.keys import SessionKey, stored_names
 from core.ledger import LedgerEntry
 from core.prices import OwnPrice
-from state import digest, schema, sql
+from state import digest, failing, schema, sql
 from state.sandbox import Sandbox, storable
 from state.store import Store
 from state.times import iso_utc
@@ -93,6 +93,16 @@ class Queries:
         with self._cursor() as cursor:
             rows = cursor.execute(_QUERIES["quarantine_count"], [storable(processor)]).fetchall()
         return {str(reason): int(count) for reason, count in rows}
+
+    def failing_page(
+        self,
+        limit: int = 100,
+        after: str = "",
+        processor: str | None = None,
+        state: str | None = None,
+    ) -> dict[str, Any]:
+        """One page of files that failed, see `state.failing`."""
+        return failing.page(self._store.ledger, limit, after, processor, state)
 
     def ledger(self, path: str, source: str | None = None) -> dict[str, Any]:
         """What each processor has committed of a file: the promise "these bytes are in the tables".
@@ -189,7 +199,7 @@ class Queries:
 
     def _entries(self, path: str) -> list[LedgerEntry]:
         """Of the path as it is stored, or as the file system has it."""
-        return [e for name in _stored_names(path) for e in self._store.ledger.at(name)]
+        return [e for name in stored_names(path) for e in self._store.ledger.at(name)]
 
     @contextmanager
     def _snapshot(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -233,13 +243,6 @@ def _reporting() -> Iterator[None]:
             f"the report failed: {type(error).__name__}", reason="report_failed",
             hint="ask for less, or raise memory_limit if this is about memory",
         ) from error  # fmt: skip
-
-
-def _stored_names(path: str) -> Iterable[str]:
-    """How the path may be stored: as it is given, or escaped if it is the file system's own."""
-    with suppress(UnicodeEncodeError):  # What no file system gave has no stored form.
-        return dict.fromkeys((path, escape_path(path)))
-    return (path,)
 
 
 def _ledger_row(entry: LedgerEntry) -> dict[str, Any]:

@@ -9,7 +9,7 @@ without pause is still read. A delayed look is due at its own time, an urgent on
 import heapq
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 from math import inf
 
 from core.keys import SessionKey
@@ -129,6 +129,17 @@ class Settler:
                 return queued_s
             heapq.heappop(self._heap)
         return None
+
+    def keys(self, limit: int) -> list[SessionKey]:
+        """Keys touched and not taken, at most so many."""
+        return list(islice(self._wishes, limit))
+
+    def first_s(self) -> float | None:
+        """Since when the longest waiting of all touched keys waits; None if none does. Looks that
+        were asked for later (`after_s`) do not wait for anybody."""
+        firsts = (min(wish.first_s, wish.urgent_s) for wish in self._wishes.values())
+        first_s = min(firsts, default=inf)
+        return None if first_s == inf else first_s
 
     def _due_s(self, key: SessionKey, wish: _Wish) -> float:
         rested_s = self._taken_s.get(key, -inf) + self.rule.pace_s

@@ -5,7 +5,7 @@ stat, and what then happens to a key is decided as after any other touch. At sta
 recovery, after an overflow the repair, after an upgrade the migration, and always the truth.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from core.keys import SessionKey
@@ -53,8 +53,46 @@ def due(
             else:
                 gone.append(entry.key)
     unknown = on_disk.keys() - {entry.key for entry in entries}
-    new = sorted(unknown, key=lambda key: (-on_disk[key].changed_ns, key))
-    return Due(changed + new, gone, unlisted_count)
+    return Due(changed + _youngest_first(unknown, on_disk), gone, unlisted_count)
+
+
+def unread(
+    on_disk: Mapping[SessionKey, FileStat],
+    entries: Collection[LedgerEntry],
+    *,
+    processor_version: int,
+) -> list[SessionKey]:
+    """What a forced run of one processor has to do, in the order of `due`.
+
+    Other than a sweep it has an answer to give, so what only waits for its second look or its
+    proof is no part of it. A file that failed is tried whatever its wait; a parked one only after
+    it changed, else those that nobody mends would fill every run.
+    """
+    changed = [
+        entry.key
+        for entry in entries
+        if (stat := on_disk.get(entry.key)) is not None
+        and not _is_read(entry, stat, processor_version)
+        and not _is_parked(entry, stat, processor_version)
+    ]
+    unknown = on_disk.keys() - {entry.key for entry in entries}
+    return changed + _youngest_first(unknown, on_disk)
+
+
+def _is_read(entry: LedgerEntry, stat: FileStat, version: int) -> bool:
+    same = not entry.source_gone and entry.stat == stat and entry.processor_version == version
+    return same and entry.status == "ok"
+
+
+def _is_parked(entry: LedgerEntry, stat: FileStat, version: int) -> bool:
+    same = not entry.source_gone and entry.stat == stat and entry.tried_version == version
+    return same and entry.status == "parked"
+
+
+def _youngest_first(
+    keys: Iterable[SessionKey], on_disk: Mapping[SessionKey, FileStat]
+) -> list[SessionKey]:
+    return sorted(keys, key=lambda key: (-on_disk[key].changed_ns, key))
 
 
 def _is_due(

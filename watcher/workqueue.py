@@ -3,11 +3,13 @@
 The rule: every scheduling decision is made in `_take`, under the lock and without I/O. A key is
 in at most one place: waiting (in the settler), due (in its user's line), aside (due, but in hand)
 or nowhere. A busy key is set aside rather than left in a line, where it would delay the others.
+Whoever wants to know what became of a key asks for a look and waits; nobody runs a key himself.
 """
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from math import inf
 
 from core.keys import SessionKey
@@ -30,6 +32,8 @@ class WorkQueue:
         self._lines: OrderedDict[str, OrderedDict[SessionKey, float]] = OrderedDict()
         self._aside: dict[SessionKey, float] = {}
         self._in_hand: set[SessionKey] = set()
+        self._asked: dict[SessionKey, list[Future[None]]] = {}
+        self._looking: dict[SessionKey, list[Future[None]]] = {}
         self._paused = False
         self._closed = False
 
@@ -39,15 +43,23 @@ class WorkQueue:
         A touch of a key in hand leads to one more run after it. Ignored once closed.
         """
         with self._changed:
+            if not self._closed:
+                self._touch(key, after_s=after_s, urgent=urgent)
+
+    def look(self, key: SessionKey) -> "Future[None]":
+        """Touch a key urgently; the future is done once a run that began after this has ended.
+
+        It is running while the key is in hand, and cancelled if the queue is closed before. Whoever
+        gives up may cancel it until then; the touch stays.
+        """
+        future: Future[None] = Future()
+        with self._changed:
             if self._closed:
-                return
-            now_s = self._clock()
-            due_s = self._settler.touch(key, now_s, after_s=after_s, urgent=urgent)
-            if due_s > now_s:
-                self._step_back(key)
+                _give_up(future)
             else:
-                self._line_up(key, due_s)
-            self._changed.notify()
+                self._asked.setdefault(key, []).append(future)
+                self._touch(key, after_s=None, urgent=True)
+        return future
 
     def get(self, timeout_s: float) -> SessionKey | None:
         """The next key, in hand until `done`; None after `timeout_s`, or at once when closed."""
@@ -68,7 +80,10 @@ class WorkQueue:
             due_s = self._aside.pop(key, None)
             if due_s is not None:
                 self._line_up(key, due_s)
+            answered = self._looking.pop(key, ())
             self._changed.notify()
+        for future in answered:
+            future.set_result(None)
 
     def pause(self) -> None:
         """Hand out nothing; touches are remembered."""
@@ -84,6 +99,10 @@ class WorkQueue:
         """Hand out nothing any more. What waits is dropped on purpose: the ledger knows."""
         with self._changed:
             self._closed = True
+            for futures in self._asked.values():
+                for future in futures:
+                    _give_up(future)
+            self._asked.clear()
             self._changed.notify_all()
 
     @property
@@ -92,10 +111,33 @@ class WorkQueue:
         return self._closed
 
     @property
+    def paused(self) -> bool:
+        """Is nothing handed out for now?"""
+        return self._paused
+
+    @property
     def depth(self) -> int:
         """Keys that were touched and not taken since, due or not."""
         with self._changed:
             return len(self._settler)
+
+    def waiting(self, limit: int) -> list[SessionKey]:
+        """Keys that were touched and not taken since, at most so many."""
+        with self._changed:
+            return self._settler.keys(limit)
+
+    @property
+    def due_count(self) -> int:
+        """Keys that a worker could take now."""
+        with self._changed:
+            self._end_waits(self._clock())
+            return sum(map(len, self._lines.values()))
+
+    def pending_s(self, now_s: float) -> float:
+        """For how long the longest waiting key has been touched, due or not; 0 if none waits."""
+        with self._changed:
+            first_s = self._settler.first_s()
+        return 0.0 if first_s is None else max(0.0, now_s - first_s)
 
     def oldest_s(self, now_s: float) -> float:
         """For how long the longest waiting key has been due; 0 if none is."""
@@ -131,6 +173,15 @@ class WorkQueue:
 
     # Everything below is called with the lock held.
 
+    def _touch(self, key: SessionKey, *, after_s: float | None, urgent: bool) -> None:
+        now_s = self._clock()
+        due_s = self._settler.touch(key, now_s, after_s=after_s, urgent=urgent)
+        if due_s > now_s:
+            self._step_back(key)
+        else:
+            self._line_up(key, due_s)
+        self._changed.notify()
+
     def _take(self, now_s: float) -> SessionKey | None:
         """Decide which key is next: the longest due one of the user whose turn it is."""
         self._end_waits(now_s)
@@ -144,6 +195,9 @@ class WorkQueue:
             del self._lines[user]
         self._in_hand.add(key)
         self._settler.take(key, now_s)
+        asked = self._asked.pop(key, ())
+        if wanted := [future for future in asked if future.set_running_or_notify_cancel()]:
+            self._looking[key] = wanted
         return key
 
     def _end_waits(self, now_s: float) -> None:
@@ -171,3 +225,9 @@ class WorkQueue:
         next_s = None if self._paused else self._settler.next_due_s()
         until_s = deadline_s if next_s is None else min(deadline_s, next_s)
         return None if until_s == inf else min(until_s - now_s, threading.TIMEOUT_MAX)
+
+
+def _give_up(future: "Future[None]") -> None:
+    """Cancel it and tell whoever waits."""
+    if future.cancel():
+        future.set_running_or_notify_cancel()

@@ -10,6 +10,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from core.errors import ConfigurationError, TransientError
 from core.seams import Clock
@@ -81,6 +82,12 @@ class Collecting:
             stats = self._collector.run(stopping=lambda: stopping() or self._stopping.is_set())
         self._tell(stats)
         return stats
+
+    def job(self, *, dry_run: bool, stopping: Callable[[], bool]) -> dict[str, Any]:
+        """The same as a job: `rc`, and the figures."""
+        del dry_run  # A job is for real; `sessionwatch collect --dry-run` only says what it would.
+        stats = self.run_now(stopping=stopping)
+        return {"rc": int(stats.errors > 0), **stats.as_dict()}
 
     def _run(self) -> float:
         took_s = self._look(lambda: self._collector.run(stopping=self._stopping.is_set))

@@ -24,11 +24,13 @@ _COLUMNS = (
     "duration_us", "client_ip", "client_kind", "correlation_id",
 )  # fmt: skip
 _INSERT = f"INSERT INTO audit VALUES ({', '.join('?' * len(_COLUMNS))})"
+_EVER_US = 2**62
 _PAGE = f"""
 SELECT {", ".join(_COLUMNS)} FROM audit
 WHERE (?::BIGINT IS NULL OR (at_us, audit_id) < (?::BIGINT, ?))
   AND (? IS NULL OR action = ? OR starts_with(action, ? || ':') OR starts_with(action, ? || '.'))
   AND (? IS NULL OR actor = ?) AND (? IS NULL OR result = ?)
+  AND at_us >= ?::BIGINT AND at_us < ?::BIGINT
 ORDER BY at_us DESC, audit_id DESC LIMIT ?
 """
 
@@ -93,14 +95,21 @@ class Audit:
         action: str | None = None,
         actor: str | None = None,
         result: str | None = None,
+        *,
+        since_us: int | None = None,
+        until_us: int | None = None,
     ) -> dict[str, Any]:
         """Rows, newest first, and the `after` of the next page. An action also stands for those
-        that begin with it and a `:` or `.`."""
+        that begin with it and a `:` or `.`.
+
+        Pages of one walk never show a row twice and miss none that was there when it began,
+        whatever is added meanwhile: a page goes on behind a row, not behind a number of rows.
+        """
         at_us, audit_id = _place(after) if after else (None, "")
         found = self._book.rows(
             _PAGE,
             [at_us, at_us, audit_id, action, action, action, action, actor, actor, result, result,
-             limit],
+             since_us or 0, until_us or _EVER_US, limit],
         )  # fmt: skip
         more = len(found) == limit
         return {

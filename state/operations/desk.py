@@ -8,6 +8,7 @@ from core.identity import Identity
 from state.operations.audit import Audit
 from state.operations.book import Book
 from state.operations.last_runs import LastRuns
+from state.operations.pauses import Pauses
 from state.operations.people import People
 from state.operations.runs import RunRecords
 from state.operations.tokens import Tokens
@@ -31,3 +32,4 @@ class Desk:
         self.runs = RunRecords(self.book, now_us)
         self.last_runs = LastRuns(self.book)
         self.people = People(self.book, identity or Identity(), now_us)
+        self.pauses = Pauses(self.book, now_us)

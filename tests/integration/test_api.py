@@ -321,8 +321,8 @@ def test_the_private_socket_is_for_its_owner_alone(server, store):
 def test_a_rescan_and_a_sweep_reach_the_service(client, control):
     body = {"processor": "usage", "session": "amara/*"}
 
-    assert client.post("/api/v1/rescan", body) == {"matched": 2}
-    assert client.post("/api/v1/rescan") == {"matched": 2}
+    assert client.post("/api/v1/rescan", body)["matched"] == 2
+    assert client.post("/api/v1/rescan")["matched"] == 2
     assert client.post("/api/v1/sweep") == {"sources": ["src"]}
     assert control.asked == [("usage", "amara/*"), (None, None), "sweep"]
 

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from processors import registry
-from service import answers, cli_asks, cli_runs, logs
+from service import answers, cli_asks, cli_operate, cli_runs, logs
 from service.cli import app
 from service.client import Client
 from state.store import Store
@@ -27,7 +27,9 @@ from tests.tools.waiting import wait_for
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "demo/sessions"
 PRINTED = sorted((ROOT / "tests/fixtures/ccusage").glob("demo-*.json"))
-COMMANDS = [command.__name__ for command in (*cli_runs.COMMANDS, *cli_asks.COMMANDS)]
+COMMANDS = [
+    command.__name__ for command in (*cli_runs.COMMANDS, *cli_asks.COMMANDS, *cli_operate.COMMANDS)
+]
 SUMMARY = ["files", "changed", "unchanged", "bytes", "lines", "rows", "quarantined", "seconds"]
 
 
@@ -80,8 +82,9 @@ def command(*words, **options):
 
 def test_every_command_of_the_design_is_there():
     asks = {"status", "processors", "quarantine", "usage", "sql"}
+    operates = {"run", "runs", "audit", "backlog", "requeue", "pause", "resume"}
 
-    assert set(COMMANDS) == asks | {"serve", "ingest", "rescan", "doctor", "process"}
+    assert set(COMMANDS) == asks | operates | {"serve", "ingest", "rescan", "doctor", "process"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -639,3 +642,42 @@ def test_output_that_nobody_reads_to_the_end_is_no_fault(filled):
     )
 
     assert "Traceback" not in done.stderr
+
+
+def test_operators_run_follow_and_look_back_by_command(service, db):
+    done = run("run", "session-processor:usage", "--db", db)
+    assert done.exit_code == 0, done.stderr
+    assert "processed" in done.stdout
+    assert run("run", "nonsense", "--db", db).exit_code == 2
+    assert answer("run", "session-processor:usage", "--db", db)["details"]["scanned"] == 0
+    followed = answer("rescan", "--wait", "--db", db)
+    assert followed["details"]["rebuilt"] == followed["details"]["matched"] > 0
+
+    listed = answer("runs", "--db", db)["runs"]
+    assert [one["job"] for one in listed] == ["rescan", *["session-processor:usage"] * 2]
+    assert "rescan" in run("runs", "--jobs", "--db", db).stdout
+    rows = answer("audit", "--action", "rescan", "--db", db)["audit"]
+    assert [(row["actor"], row["client_kind"]) for row in rows] == [("operator", "socket")]
+    assert "there is more: --after" in run("audit", "--limit", "1", "--db", db).stderr
+
+
+def test_operators_pause_resume_and_requeue_by_command(service, db):
+    assert run("pause", "usage", "--db", db).stderr == "usage is paused\n"
+    assert answer("backlog", "--db", db)["processors"]["usage"]["paused"]
+    assert run("run", "session-processor:usage", "--db", db).exit_code == 1
+    assert run("resume", "usage", "--db", db).stderr == "usage works\n"
+    assert "oldest_pending_s" in run("backlog", "--db", db).stdout
+    assert run("requeue", "--db", db).stdout == "requeued 0\n"
+    assert run("requeue", "none.jsonl", "--db", db).exit_code == 2
+    assert run("pause", "nonsense", "--db", db).exit_code == 2
+
+
+def test_without_a_service_operators_can_look_back_and_are_told_who_must_run(filled):
+    assert answer("runs", "--db", filled) == {"runs": [], "next": None}
+    assert answer("audit", "--db", filled)["audit"] == []
+    for words in (["run", "rescan"], ["backlog"], ["requeue"], ["pause", "usage"]):
+        done = run(*words, "--db", filled)
+        assert done.exit_code == 2
+        assert "no service runs" in done.stderr
+    done = run("rescan", "--wait", "--db", filled)
+    assert (done.exit_code, "sessionwatch serve" in done.stderr) == (2, True)

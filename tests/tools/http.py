@@ -3,11 +3,10 @@
 import time
 from typing import Any
 
-from api.control import Control
 from api.gate import Gate, Secret
 from api.parts import Parts
 from metrics.instruments import Instruments
-from service.jobs import Jobs
+from service.jobs import Job, Jobs
 from state.operations.desk import Desk
 from state.queries import Queries
 from state.store import Store
@@ -16,7 +15,7 @@ ADMIN_SECRET = "a-secret-of-the-tests-with-enough-characters"
 
 
 def parts_of(
-    control: Control,
+    control: Any,
     store: Store,
     instruments: Instruments | None = None,
     *,
@@ -27,6 +26,13 @@ def parts_of(
     desk = Desk(store.cursor, lambda: time.time_ns() // 1000, time.monotonic)
     gate = Gate(desk.tokens, secrets, loopback=loopback, monotonic_s=time.monotonic)
     jobs = Jobs(desk, lambda: False)
+    jobs.add(
+        Job(
+            "rescan", lambda run: run.progress, "rescan", "sessions", ("matched",),
+            takes=("processor", "session"), alone=False,
+            begin=lambda run: control.rescan(*map(run.params.get, ("processor", "session"))),
+        )
+    )  # fmt: skip
     return Parts(control, jobs, Queries(store), desk, instruments or Instruments(), gate)
 
 

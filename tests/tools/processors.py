@@ -1,5 +1,6 @@
 """Small processors of every kind, for tests of the engine."""
 
+import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -60,3 +61,24 @@ class Notes:
     def rows(self, document: Document) -> Iterator[Note]:
         for line in document.data.decode("utf-8", "replace").splitlines():
             yield Note(line.replace("\x00", ""))
+
+
+class Verification(WholeSession):
+    """A session processor under the predecessor's name that never finds a session quiet by itself,
+    can be held up (`gate`) and cannot take a session with a record of the type `poison`."""
+
+    name, quiet_s, wait_max_s = "verification", 3600.0, 7200.0
+    tables = {"verified": Whole}
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+        self.poison = "poison"
+
+    def rows(self, session: Session, tools: Tools) -> Iterator[Whole]:
+        self.entered.set()
+        self.gate.wait(60.0)
+        if any(line.record.type == self.poison for line in session.lines):
+            raise ValueError("secret words of the session")
+        yield from super().rows(session, tools)

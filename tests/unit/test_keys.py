@@ -6,7 +6,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.keys import SessionKey, escape_path, session_of, unescape_path, user_of
+from core.keys import (
+    SessionKey,
+    escape_path,
+    session_base,
+    session_of,
+    unescape_path,
+    user_of,
+)
 
 raw_paths = st.binary(max_size=40) | st.lists(
     st.sampled_from([b"\\", b"x", b"f", b"0", b"\xff", b"\xc3\xa9", b"/", b"\xed\xa0\x80", b"\n"]),
@@ -91,3 +98,19 @@ def test_a_session_is_named_by_its_path(path: str, session: str) -> None:
 
 def test_a_key_is_written_as_source_and_path() -> None:
     assert str(SessionKey("drop", "amara/one.jsonl")) == "drop:amara/one.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("path", "base"),
+    [
+        ("a/p/one.jsonl", "a/p/one"),
+        ("a/p/one.jsonl.gz", "a/p/one"),
+        ("a/p/one/subagents/agent-1.jsonl", "a/p/one"),
+        ("a/p/one/subagents/flow/agent-2.jsonl.zst", "a/p/one"),
+        ("a/q/one.jsonl", "a/q/one"),
+        ("subagents/one.jsonl", "subagents/one"),
+        ("one.jsonl", "one"),
+    ],
+)
+def test_the_files_of_one_session_and_no_others_have_one_base(path, base):
+    assert session_base(path) == base

@@ -4,7 +4,7 @@ import pytest
 
 from core.keys import SessionKey
 from core.ledger import FileStat, LedgerEntry
-from watcher.sweep import due
+from watcher.sweep import due, unread
 
 NOW_US = 1_000_000_000
 KEY = SessionKey("s", "ann/a.jsonl")
@@ -124,3 +124,34 @@ def test_changed_files_come_before_new_ones_and_young_before_old():
     )
 
     assert found.touch == [KEY, new[1], new[3], new[0], new[2]]
+
+
+def forced(entry=None, stat=STAT):
+    return unread({KEY: stat} if stat else {}, [entry] if entry else [], processor_version=3)
+
+
+PARKED = replace(FAILED, status="parked", try_again_at_us=None)
+GROWN = STAT._replace(size_bytes=400)
+
+
+@pytest.mark.parametrize(
+    ("entry", "stat", "wanted"),
+    [
+        (None, STAT, True),
+        (SETTLED, STAT, False),
+        (SETTLED, GROWN, True),
+        (SETTLED, None, False),
+        (replace(SETTLED, settled=False), STAT, False),
+        (replace(SETTLED, unproved_since_us=1), STAT, False),
+        (replace(SETTLED, processor_version=2), STAT, True),
+        (replace(SETTLED, source_gone=True), STAT, True),
+        (replace(FAILED, try_again_at_us=NOW_US * 2), STAT, True),
+        (PARKED, STAT, False),
+        (PARKED, GROWN, True),
+        (replace(PARKED, tried_version=2), STAT, True),
+    ],
+)
+def test_a_forced_run_takes_what_is_not_read_whatever_its_waits_but_not_what_is_parked(
+    entry, stat, wanted
+):
+    assert forced(entry, stat) == ([KEY] if wanted else [])

@@ -2,6 +2,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import Future, wait
 
 import pytest
 from hypothesis import settings
@@ -57,6 +58,72 @@ def test_a_touch_while_in_hand_runs_once_more():
     queue.done(A)
     assert queue.get(0) is None
     assert queue.idle()
+
+
+def test_a_look_is_over_once_a_run_that_began_after_it_has_ended():
+    queue = new_queue(Quiet(10.0, 60.0))
+    queue.touch(A, urgent=True)
+    queue.get(0)
+    look = queue.look(A)
+
+    queue.done(A)  # Of the run that had begun before.
+    assert not look.done()
+    assert queue.get(0) == A
+    assert look.running()
+    assert not look.cancel()
+    queue.done(A)
+    assert look.done()
+    assert queue.get(0) is None
+
+
+def test_one_run_answers_everybody_who_asked_before_it():
+    queue = new_queue()
+    looks = [queue.look(A), queue.look(A)]
+    queue.get(0)
+    late = queue.look(A)
+    queue.done(A)
+
+    assert [look.done() for look in (*looks, late)] == [True, True, False]
+    queue.get(0)
+    queue.done(A)
+    assert late.done()
+
+
+def test_who_gives_up_leaves_the_touch():
+    queue = new_queue()
+    assert queue.look(A).cancel()
+
+    assert queue.get(0) == A
+    queue.done(A)
+    assert queue.idle()
+
+
+def test_a_look_is_cancelled_by_a_close_and_waiting_for_it_ends():
+    queue = new_queue()
+    before = queue.look(A)
+    queue.close()
+    after = queue.look(B)
+
+    done, _ = wait([before, after], 10.0)
+    assert done == {before, after}
+    assert before.cancelled()
+    assert after.cancelled()
+
+
+def test_the_queue_tells_how_much_is_due_and_for_how_long_something_waits():
+    clock = HandClock()
+    queue = new_queue(Quiet(10.0, 60.0), clock)
+    queue.touch(A)
+    clock.now_s += 4.0
+    queue.touch(A)
+    queue.touch(B, after_s=100.0)
+
+    assert (queue.depth, queue.due_count, queue.pending_s(clock())) == (2, 0, 4.0)
+    assert (queue.waiting(1), queue.waiting(9)) == ([A], [A, B])
+    clock.now_s += 10.0
+    assert (queue.due_count, queue.pending_s(clock())) == (1, 14.0)
+    queue.get(0)
+    assert queue.pending_s(clock()) == 0.0
 
 
 def test_a_busy_key_delays_nobody():
@@ -254,6 +321,13 @@ class Schedules(RuleBasedStateMachine):
         self.queue = new_queue(settling, self.clock)
         self.in_hand: list[SessionKey] = []
         self.owed: set[SessionKey] = set()
+        self.asked: list[tuple[SessionKey, Future[None]]] = []
+        self.looking: list[tuple[SessionKey, Future[None]]] = []
+
+    @rule(one=st.sampled_from(KEYS))
+    def look(self, one):
+        self.asked.append((one, self.queue.look(one)))
+        self.owed.add(one)
 
     @rule(one=st.sampled_from(KEYS), after_s=st.none() | st.floats(0, 5), urgent=st.booleans())
     def touch(self, one, after_s, urgent):
@@ -272,6 +346,8 @@ class Schedules(RuleBasedStateMachine):
             assert one in self.owed
             self.in_hand.append(one)
             self.owed.discard(one)
+            self.looking += [ask for ask in self.asked if ask[0] == one]
+            self.asked = [ask for ask in self.asked if ask[0] != one]
 
     @precondition(lambda self: self.in_hand)
     @rule(data=st.data())
@@ -279,6 +355,13 @@ class Schedules(RuleBasedStateMachine):
         one = data.draw(st.sampled_from(self.in_hand))
         self.in_hand.remove(one)
         self.queue.done(one)
+        assert all(future.done() for key, future in self.looking if key == one)
+        self.looking = [ask for ask in self.looking if ask[0] != one]
+
+    @invariant()
+    def a_look_is_over_only_once_its_run_is(self):
+        assert not any(future.running() or future.done() for _, future in self.asked)
+        assert all(future.running() for _, future in self.looking)
 
     @invariant()
     def counts_agree(self):
@@ -295,6 +378,7 @@ class Schedules(RuleBasedStateMachine):
 
         assert self.owed == set()
         assert self.queue.idle()
+        assert all(future.done() for _, future in (*self.asked, *self.looking))
 
 
 TestSchedules = Schedules.TestCase
