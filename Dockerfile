@@ -24,8 +24,8 @@ RUN apt-get update \
     && useradd --system --uid 10001 --home-dir /var/lib/sessionwatch --create-home sessionwatch \
     && mkdir /sessions
 COPY --from=build /opt/sessionwatch /opt/sessionwatch
-# 127.0.0.1 of the container: who publishes the port also sets SESSIONWATCH_HOST=0.0.0.0, because
-# there are no passwords (compose.yaml does both, for this machine alone).
+# 127.0.0.1 of the container: who publishes the port also sets SESSIONWATCH_HOST=0.0.0.0, and then
+# it does not start without a token (docs/operations.md).
 ENV PATH=/opt/sessionwatch/bin:$PATH \
     SESSIONWATCH_DB=/var/lib/sessionwatch/sessionwatch.duckdb \
     SESSIONWATCH_PORT=8787

@@ -27,8 +27,8 @@ def endpoints(parts: Parts) -> list[Endpoint]:
             action="token.create", resource="tokens", status=201,
         ),
         Endpoint(
-            "DELETE", "/api/v1/tokens/{token}", here.revoke, "Refuse a token from now on.",
-            action="token.revoke", resource="token:{token}", errors=(404,),
+            "DELETE", "/api/v1/tokens/{token_id}", here.revoke, "Refuse a token from now on.",
+            action="token.revoke", resource="token:{token_id}", errors=(404,),
         ),
     ]  # fmt: skip
 
@@ -50,4 +50,4 @@ class _Accounts:
         return {**token.shown(), "token": text}
 
     def revoke(self, ask: Ask) -> dict[str, Any]:
-        return self._desk.tokens.revoke(ask.path["token"]).shown()
+        return self._desk.tokens.revoke(ask.path["token_id"]).shown()

@@ -9,7 +9,8 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Match, Route
 
 from core.errors import ConfigurationError, SessionwatchError, TransientError
 
@@ -17,6 +18,7 @@ _STATUS_BY_REASON = {
     "unauthorized": 401,
     "forbidden": 403,
     "cross_site": 403,
+    "csrf": 403,
     "not_found": 404,
     "unknown_report": 404,
     "ambiguous": 409,
@@ -59,17 +61,36 @@ def error(status: int, code: str, message: str, hint: str = "") -> Response:
 async def from_our_error(request: Request, raised: Exception) -> Response:
     """What was raised on purpose: its text is written for the asker."""
     assert isinstance(raised, SessionwatchError)
+    if raised.reason == "unauthorized" and _is_page(request):
+        return RedirectResponse("/login", 303)
     response = error(_status_of(request, raised), raised.reason, str(raised.args[0]), raised.hint)
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return _as_before(request, response, str(raised))
 
 
-async def from_http_error(_: Request, raised: Exception) -> Response:
+async def from_http_error(request: Request, raised: Exception) -> Response:
     """What the framework refused: no such route, wrong method, body too large."""
     assert isinstance(raised, HTTPException)
     code = _CODE_BY_STATUS.get(raised.status_code, "refused")
-    return error(raised.status_code, code, raised.detail, "GET / lists what can be asked")
+    found = error(raised.status_code, code, raised.detail, "GET / lists what can be asked")
+    found.headers.update(raised.headers or {})
+    if raised.status_code == 405:
+        found.headers["Allow"] = ", ".join(_methods(request))
+    return found
+
+
+def _methods(request: Request) -> list[str]:
+    """What may be asked of this path: each endpoint has a route of its own."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    return sorted(
+        {
+            method
+            for route in routes
+            if route.matches(request.scope)[0] is not Match.NONE
+            for method in route.methods or ()
+        }
+    )
 
 
 async def from_fault(request: Request, raised: Exception) -> Response:
@@ -92,6 +113,12 @@ def _as_before(request: Request, response: Response, detail: str) -> Response:
         return response
     content = {**json.loads(bytes(response.body)), "detail": detail}
     return Answer(content, response.status_code, headers={"Cache-Control": "no-store"})
+
+
+def _is_page(request: Request) -> bool:
+    """Does a person look at a page, rather than a program ask?"""
+    wanted = "text/html" in request.headers.get("accept", "")
+    return request.method == "GET" and wanted and getattr(request.state, "page", False)
 
 
 def _is_legacy(request: Request) -> bool:

@@ -24,16 +24,17 @@ from api import (
     people,
     reading,
     running,
+    signing_in,
 )
 from api.answers import error, from_fault, from_http_error, from_our_error
 from api.endpoints import Endpoint
-from api.guard import HostGuard
+from api.guard import Defaults, Guard
 from api.parts import Parts
 from core.errors import SessionwatchError
 
 GROUPS = (
     reading.endpoints, changing.endpoints, operating.endpoints, running.endpoints, forced.endpoints,
-    auditing.endpoints, accounts.endpoints, people.endpoints,
+    auditing.endpoints, accounts.endpoints, people.endpoints, signing_in.endpoints,
 )  # fmt: skip
 
 
@@ -50,20 +51,23 @@ def application(parts: Parts, *, private: bool = False, hosts: Iterable[str] = (
     """
     if private:
         parts = replace(parts, gate=parts.gate.private())
-    return Starlette(
+    guards = [] if private else [Middleware(Guard, hosts=tuple(hosts))]
+    app = Starlette(
         routes=[
             _refusing(one)
             if one.private and not private
             else one.route(parts.gate, parts.desk.audit)
             for one in all_endpoints(parts)
         ],
-        middleware=[] if private else [Middleware(HostGuard, hosts=tuple(hosts))],
+        middleware=[Middleware(Defaults), *guards],
         exception_handlers={
             SessionwatchError: from_our_error,
             HTTPException: from_http_error,
             Exception: from_fault,
         },
     )
+    app.router.redirect_slashes = False  # What is not there is not somewhere else either.
+    return app
 
 
 def _refusing(endpoint: Endpoint) -> Route:

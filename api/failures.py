@@ -8,6 +8,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
+from api.addresses import neighbourhood
+
 FAILURES_MAX = 10
 """Wrong tokens from one address within `WITHIN_S` before it has to wait."""
 WITHIN_S = 60.0
@@ -24,6 +26,7 @@ class Failures:
 
     def add(self, address: str) -> None:
         now_s = self._monotonic_s()
+        address = neighbourhood(address)
         with self._lock:
             times = self._times.setdefault(address, [])
             times[:] = [*(t for t in times if t > now_s - WITHIN_S), now_s][-FAILURES_MAX:]
@@ -35,5 +38,6 @@ class Failures:
         """How long this address has to wait; 0 if it need not."""
         now_s = self._monotonic_s()
         with self._lock:
-            times = [t for t in self._times.get(address, ()) if t > now_s - WITHIN_S]
+            known = self._times.get(neighbourhood(address), ())
+            times = [t for t in known if t > now_s - WITHIN_S]
         return times[0] + WITHIN_S - now_s if len(times) >= FAILURES_MAX else 0.0

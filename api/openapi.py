@@ -8,8 +8,10 @@ import msgspec
 
 from api.endpoints import Ask, Endpoint, Fields
 
+COOKIE = "sessionwatch"
 _PATH_PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
-_ERROR = {
+_JSON = "application/json"
+_ERROR: dict[str, Any] = {
     "description": "What is wrong, and what to do.",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
 }
@@ -57,7 +59,10 @@ def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": {**components, "Error": _ERROR_SCHEMA},
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
         },
     }
 
@@ -67,23 +72,37 @@ def _operation(one: Endpoint, components: dict[str, Any]) -> dict[str, Any]:
         "summary": one.about,
         "parameters": [*_in_path(one), *_in_query(one.query, components)],
         "responses": _responses(one),
-        "security": [] if one.roles is None else [{"bearer": []}],
+        "security": _security(one),
     }
     if one.roles is not None:
         found["x-roles"] = sorted(one.roles)
     if one.body is not None:
         schema = {"$ref": f"#/components/schemas/{one.body.__name__}"}
-        found["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+        media = "application/x-www-form-urlencoded" if one.form else _JSON
+        found["requestBody"] = {"content": {media: {"schema": schema}}}
     elif one.streams:
         found["requestBody"] = {"content": {"application/octet-stream": {"schema": {}}}}
     return found
 
 
+def _security(one: Endpoint) -> list[dict[str, list[str]]]:
+    """What a request must bring, one of these; `{}` is nothing, which is enough from near."""
+    if one.roles is None:
+        return []
+    return [{"bearer": []}, {"cookie": []}, *([{}] if one.near else [])]
+
+
 def _in_path(one: Endpoint) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        {"name": name, "in": "path", "required": True, "schema": _path_schema(one, name)}
         for name, _ in _PATH_PARAMETER.findall(one.path)
     ]
+
+
+def _path_schema(one: Endpoint, name: str) -> dict[str, Any]:
+    if name in one.choices:
+        return {"type": "string", "enum": list(one.choices[name])}
+    return {"type": "string", "minLength": 1}
 
 
 def _in_query(declared: type[Fields], components: dict[str, Any]) -> list[dict[str, Any]]:
@@ -96,19 +115,24 @@ def _in_query(declared: type[Fields], components: dict[str, Any]) -> list[dict[s
 
 
 def _responses(one: Endpoint) -> dict[str, Any]:
-    wrong = 422 if one.legacy else 400
+    content = {one.media: {"schema": {"type": "string" if one.media != _JSON else "object"}}}
+    good = {"description": one.about, **({} if 300 <= one.status < 400 else {"content": content})}
+    wrong = {str(code): _error(one) for code in sorted(_error_codes(one))}
+    led = {"303": {"description": "A person is led to /login."}} if _leads_to_login(one) else {}
+    return {str(one.status): good, **led, **wrong}
+
+
+def _error_codes(one: Endpoint) -> set[int]:
     refused = () if one.roles is None else (401, 403, 429)
-    schema = {"type": "object"} if one.media == "application/json" else {"type": "string"}
-    good = {"description": one.about, "content": {one.media: {"schema": schema}}}
-    codes = sorted(
-        {
-            wrong,
-            400,
-            *refused,
-            *one.errors,
-            *((413, 408) if one.body or one.streams else ()),
-            500,
-            503,
-        }
-    )
-    return {str(one.status): good, **{str(code): _ERROR for code in codes}}
+    of_bodies = (408, 413) if one.body or one.streams else ()
+    return {400, 422 if one.legacy else 400, *refused, *one.errors, *of_bodies, 431, 500, 503}
+
+
+def _error(one: Endpoint) -> dict[str, Any]:
+    """A page may say it to a person."""
+    page = {"text/html": {"schema": {"type": "string"}}} if one.media == "text/html" else {}
+    return {**_ERROR, "content": {**_ERROR["content"], **page}}
+
+
+def _leads_to_login(one: Endpoint) -> bool:
+    return one.method == "GET" and one.media == "text/html" and one.roles is not None

@@ -2,17 +2,17 @@
 
 import os
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote_to_bytes
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import Meta, field
 from prometheus_client.exposition import choose_encoder
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
+from api import views
 from api.answers import Answer
 from api.endpoints import READERS, SCRAPERS, Ask, Endpoint, Fields, given
+from api.pages import page
 from api.parts import Parts
 from state.usage.ccusage import require_counting
 from state.usage.options import report_options
@@ -21,17 +21,6 @@ from state.usage.reports import REPORTS
 PAGE_ROWS_MAX = 1000
 Limit = Annotated[int, Meta(ge=1, le=PAGE_ROWS_MAX)]
 
-_PAGES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-)
-PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-    "X-Frame-Options": "DENY",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 _LEDGER = "/api/v1/ledger/"
 
 
@@ -39,7 +28,7 @@ class QuarantineQuery(Fields):
     limit: Limit = 100
     after: str = ""
     processor: str | None = None
-    kind: str | None = None
+    kind: Literal["line", "file"] | None = None
 
 
 class LedgerQuery(Fields):
@@ -54,7 +43,7 @@ class UsageQuery(Fields):
     agent: str | None = None
     explain: str | None = None
     counting: str | None = field(default=None, name="as")
-    instances: str | None = None
+    instances: Literal["true", "false"] | None = None
 
 
 def endpoints(parts: Parts) -> list[Endpoint]:
@@ -62,24 +51,27 @@ def endpoints(parts: Parts) -> list[Endpoint]:
     here = _Reading(parts)
     return [
         Endpoint("GET", "/", here.index, "A page for people.", READERS, media="text/html"),
-        Endpoint("GET", "/healthz", here.health, "The process lives.", None),
-        Endpoint("GET", "/readyz", here.ready, "Of use, or why not.", SCRAPERS, errors=(503,)),
+        Endpoint("GET", "/healthz", here.health, "The process lives.", SCRAPERS, near=True),
         Endpoint(
-            "GET", "/metrics", here.metrics, "For Prometheus.", SCRAPERS, media="text/plain"
+            "GET", "/readyz", here.ready, "Of use, or why not.", SCRAPERS, near=True, errors=(503,)
+        ),
+        Endpoint(
+            "GET", "/metrics", here.metrics, "For Prometheus.", SCRAPERS, near=True,
+            media="text/plain",
         ),
         Endpoint("GET", "/api/v1/status", here.status, "Files, bytes, states.", READERS),
         Endpoint("GET", "/api/v1/processors", here.processors, "Every processor.", READERS),
         Endpoint(
             "GET", "/api/v1/quarantine", here.quarantine, "What is not cleanly in the tables.",
-            query=QuarantineQuery,
+            READERS, query=QuarantineQuery,
         ),
         Endpoint(
-            "GET", _LEDGER + "{path:path}", here.ledger, "What is committed of a file.",
+            "GET", _LEDGER + "{path:path}", here.ledger, "What is committed of a file.", READERS,
             query=LedgerQuery, errors=(404, 409),
         ),
         Endpoint(
-            "GET", "/api/v1/usage/{report}", here.usage, "A usage report.", query=UsageQuery,
-            errors=(404,),
+            "GET", "/api/v1/usage/{report}", here.usage, "A usage report.", READERS,
+            query=UsageQuery, errors=(404,), choices={"report": REPORTS},
         ),
     ]  # fmt: skip
 
@@ -104,34 +96,42 @@ class _Reading:
         encode, content_type = choose_encoder(ask.request.headers.get("accept", ""))
         return Response(encode(self._instruments.registry), media_type=content_type)
 
-    def index(self, _: Ask) -> Response:
-        page = _PAGES.get_template("index.html").render(
-            reasons=self._control.readiness(),
-            status=self._control.status(),
-            routes=[one.path for one in endpoints(self._parts)],
+    def index(self, ask: Ask) -> Response:
+        """Offers what may be asked, of that what whoever asks may ask."""
+        offered = [one for one in endpoints(self._parts) if ask.who.role in (one.roles or ())]
+        return page(
+            ask, "index.html",
+            reasons=views.reasons_shown(ask.who, self._control.readiness()),
+            status=views.status_shown(ask.who, self._control.status()),
+            routes=[one.path for one in offered],
             reports=list(REPORTS),
-        )
-        return HTMLResponse(page, headers=PAGE_HEADERS)
+        )  # fmt: skip
 
-    def status(self, _: Ask) -> dict[str, Any]:
-        return self._control.status()
+    def status(self, ask: Ask) -> dict[str, Any]:
+        return views.status_shown(ask.who, self._control.status())
 
-    def processors(self, _: Ask) -> dict[str, Any]:
-        return {"processors": self._control.processors()}
+    def processors(self, ask: Ask) -> dict[str, Any]:
+        return {"processors": views.processors_shown(ask.who, self._control.processors())}
 
     def quarantine(self, ask: Ask) -> dict[str, Any]:
         query: QuarantineQuery = ask.query
-        return self._queries.quarantine_page(query.limit, query.after, query.processor, query.kind)
+        own = views.own_user(ask.who)
+        return self._queries.quarantine_page(
+            query.limit, query.after, query.processor, query.kind, own
+        )
 
     def ledger(self, ask: Ask) -> dict[str, Any]:
-        return self._queries.ledger(_bytes_path(ask), ask.query.source)
+        return self._queries.ledger(_bytes_path(ask), ask.query.source, views.own_user(ask.who))
 
     def usage(self, ask: Ask) -> dict[str, Any]:
-        asked, name, now = given(ask.query), ask.path["report"], datetime.now(UTC)
+        name, now = ask.path["report"], datetime.now(UTC)
+        asked = views.usage_asked(ask.who, name, given(ask.query))
         if counting := asked.get("as"):
             return self._queries.ccusage(counting, name, asked, now)
         require_counting(asked)
-        return self._queries.usage(name, report_options(asked, now), asked.get("explain"))
+        found = self._queries.usage(name, report_options(asked, now), asked.get("explain"))
+        own = views.own_user(ask.who)
+        return found if own is None else views.own_places(found, self._queries.files_of(own))
 
 
 def _bytes_path(ask: Ask) -> str:

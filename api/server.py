@@ -16,6 +16,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from api.app import application
+from api.connection import Connection
+from api.guard import HEAD_BYTES_MAX
 from api.listening import listen_tcp, listen_unix
 from api.parts import Parts
 
@@ -111,7 +113,8 @@ class _Server(uvicorn.Server):
 def _uvicorn(app: Starlette, connections_max: int) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=Connection,
+        h11_max_incomplete_event_size=HEAD_BYTES_MAX,
         ws="none",
         lifespan="off",
         log_config=None,

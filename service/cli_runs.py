@@ -35,12 +35,12 @@ def serve(
     settings = read()
     _require_sources(settings, [root for root in roots or () if root.expanduser().exists()])
     from processors import registry
-    from service import logs, supervisor
+    from service import logs, serving
     from service.answers import require_no_service
 
     logs.configure(settings.log_format, None, settings.log_level)
     require_no_service(settings)
-    raise typer.Exit(supervisor.serve(settings, registry.load(), read))
+    raise typer.Exit(serving.serve(settings, registry.load(), read))
 
 
 def ingest(

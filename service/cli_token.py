@@ -61,7 +61,8 @@ def listing(json: Json = False, db: Db = None, config: Config = None) -> None:
     if json:
         printing.as_json(found)
         return
-    names = ("id", "name", "role", "person", "created_at", "expires_at", "revoked_at")
+    names = ("id", "name", "role", "person", "created_at", "last_used_at", "expires_at",
+             "revoked_at")  # fmt: skip
     printing.as_table(names, [[one[name] or "" for name in names] for one in found["tokens"]])
 
 

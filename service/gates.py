@@ -7,12 +7,18 @@ there; on this machine alone it does, and says loudly that everybody here is adm
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 
-from api.gate import Gate, Secret, is_loopback
+from api.addresses import is_loopback
+from api.gate import Gate
+from api.secret import Secret
 from core.errors import ConfigurationError
 from core.seams import Clock
 from service.settings import Settings
 from state.operations.desk import Desk
+
+USES_S = 600.0
+"""Between two notes of when tokens were used."""
 
 log = logging.getLogger("sessionwatch.service")
 
@@ -29,7 +35,10 @@ def gate_of(
             reason="no_token",
             hint="sessionwatch token create NAME, or set SCHEDULER_API_TOKEN, or --host 127.0.0.1",
         )
-    gate = Gate(desk.tokens, secrets, loopback=loopback, monotonic_s=clock.monotonic_s)
+    gate = Gate(
+        desk.tokens, secrets, loopback=loopback, monotonic_s=clock.monotonic_s,
+        person=desk.people.resolve,
+    )  # fmt: skip
     if gate.development:
         log.warning(
             "development_mode",
@@ -39,3 +48,10 @@ def gate_of(
             },
         )
     return gate
+
+
+def keep_uses(desk: Desk) -> float:
+    """Write when tokens were last used; the seconds to the next time."""
+    with suppress(Exception):  # What is wrong with the database, the writer says, and louder.
+        desk.tokens.write_used()
+    return USES_S

@@ -5,17 +5,13 @@ upstream first, all under one deadline; and a thread that died takes the service
 recovery is the first sweep after a restart, while half a service only looks healthy.
 """
 
-import gc
 import logging
-import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 
 from api.parts import Parts
 from api.server import Server
-from core.errors import ConfigurationError
 from core.keys import SessionKey
 from core.rows import Collect as CollectGarbage
 from core.rows import Reassign, Receipt
@@ -29,7 +25,7 @@ from service.clocked import scheduler_of
 from service.collecting import part as collecting
 from service.control import ServiceControl
 from service.engine import Engine, Swept
-from service.gates import gate_of
+from service.gates import gate_of, keep_uses
 from service.holding import Holding
 from service.job_list import Collect, Work, jobs_of
 from service.lanes import LaneThreads
@@ -116,6 +112,7 @@ class Service:
                 "collect": self._collect,
                 "hold": self.holding.look,
                 "rest": self._rest,
+                "tokens": lambda: keep_uses(self.desk),
             },
             self.clock,
         )
@@ -212,6 +209,7 @@ class Service:
         self.pool.close()
         clean &= self.jobs.stop(left_s())
         clean &= self.server.stop(min(5.0, left_s()))
+        keep_uses(self.desk)
         clean &= self.writer.stop(left_s())
         if clean:
             self.store.close()
@@ -285,36 +283,3 @@ class Service:
         self.instruments.group_commands.observe(commands)
         self.instruments.group_rows.observe(rows)
         self.instruments.group_seconds.observe(seconds)
-
-
-def serve(settings: Settings, registry: Registry, reread: Callable[[], Settings]) -> int:
-    """Run until SIGTERM or SIGINT. Exit code 0; 1 if a thread died or the drain took too long.
-
-    SIGHUP takes up what `reread` says now, as far as that goes while running.
-
-    Raises `ConfigurationError` for what a person must mend: no root, a port or database in use.
-    """
-    if not settings.sources:
-        raise ConfigurationError("nothing to watch", hint="name a folder: sessionwatch serve ROOT")
-    service = Service(settings, registry)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, service.ask_to_stop)
-    signal.signal(signal.SIGHUP, service.ask_to_reload)
-    try:
-        with _ledger_out_of_sight():
-            service.start()
-            code = service.wait(reread)
-    except BaseException:
-        service.stop()
-        raise
-    return code if service.stop() else 1
-
-
-@contextmanager
-def _ledger_out_of_sight() -> Iterator[None]:
-    """The ledger's entries stay: to look through 100 000 of them for garbage is a pause for all."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()  # Else the interpreter would end with them, and DuckDB complains of that.

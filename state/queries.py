@@ -56,11 +56,12 @@ class Queries:
         after: str = "",
         processor: str | None = None,
         kind: str | None = None,
+        user: str | None = None,
     ) -> list[dict[str, Any]]:
         """Faults in a fixed order, those after the place that `after` names.
 
         `kind`: "line" for bytes of a file that are not in the tables as they should, "file" for
-        whole files that failed.
+        whole files that failed. `user`: only of this one's files.
         """
         if kind not in (None, "line", "file"):
             raise ConfigurationError(
@@ -68,7 +69,8 @@ class Queries:
             )
         start = _decoded(after) if after else _START
         with self._cursor() as cursor:
-            cursor.execute(_QUERIES["quarantine"], [*start, storable(processor), kind, limit])
+            asked = [*start, storable(processor), kind, limit, storable(user)]
+            cursor.execute(_QUERIES["quarantine"], asked)
             names = [column[0] for column in cursor.description or ()]
             rows = cursor.fetchall()
         return [dict(zip(names, row, strict=True)) for row in rows]
@@ -79,19 +81,23 @@ class Queries:
         after: str = "",
         processor: str | None = None,
         kind: str | None = None,
+        user: str | None = None,
     ) -> dict[str, Any]:
         """One page of faults, the `after` of the next page (or None), and how many there are."""
-        rows = self.quarantine(limit, after, processor, kind)
+        rows = self.quarantine(limit, after, processor, kind, user)
         return {
             "quarantine": [_fault(row) for row in rows],
             "next": _encoded(rows[-1]) if len(rows) == limit else None,
-            "reasons": self.quarantine_count(processor),
+            "reasons": self.quarantine_count(processor, user),
         }
 
-    def quarantine_count(self, processor: str | None = None) -> dict[str, int]:
+    def quarantine_count(
+        self, processor: str | None = None, user: str | None = None
+    ) -> dict[str, int]:
         """How many faults there are, by reason."""
         with self._cursor() as cursor:
-            rows = cursor.execute(_QUERIES["quarantine_count"], [storable(processor)]).fetchall()
+            asked = [storable(processor), storable(user)]
+            rows = cursor.execute(_QUERIES["quarantine_count"], asked).fetchall()
         return {str(reason): int(count) for reason, count in rows}
 
     def failing_page(
@@ -104,13 +110,19 @@ class Queries:
         """One page of files that failed, see `state.failing`."""
         return failing.page(self._store.ledger, limit, after, processor, state)
 
-    def ledger(self, path: str, source: str | None = None) -> dict[str, Any]:
+    def ledger(
+        self, path: str, source: str | None = None, user: str | None = None
+    ) -> dict[str, Any]:
         """What each processor has committed of a file: the promise "these bytes are in the tables".
 
         `path` is relative to its source's root. Raises `ConfigurationError`: `not_found` if it was
         never seen, `ambiguous` if several sources have it and `source` does not say which.
+        With a `user` only that one's files are known.
         """
         found = self._entries(path)
+        if user is not None:
+            own = self.files_of(user)
+            found = [entry for entry in found if tuple(entry.key) in own]
         sources = sorted({entry.key.source for entry in found})
         if source is None and len(sources) > 1:
             raise ConfigurationError(
@@ -134,6 +146,11 @@ class Queries:
         with self._cursor() as cursor:
             rows = cursor.execute(_QUERIES["keys_of"], [storable(person)]).fetchall()
         return [SessionKey(source, path) for source, path in rows]
+
+    def files_of(self, user: str) -> set[tuple[str, str]]:
+        """Source and path of every file of a user."""
+        with self._cursor() as cursor:
+            return set(cursor.execute(_QUERIES["files_of"], [storable(user)]).fetchall())
 
     def usage(self, report: str, options: ReportOptions, key: str | None = None) -> dict[str, Any]:
         """A report of `state.usage.reports`, as it is printed; nothing committed is missing.

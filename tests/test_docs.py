@@ -12,6 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from api.app import all_endpoints
+from api.secret import SECRETS
 from service import cli
 from service.reload import LIVE
 from service.settings import PREFIX, PRICE_RULES, RULES, SOURCE_RULES, variable_of
@@ -23,7 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 OPERATIONS, API, CLI = (ROOT / "docs" / f"{name}.md" for name in ("operations", "api", "cli"))
 FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z-]+)")
 # Flags of other programs, which the documents also speak of.
-FOREIGN = {"--build", "--cap-drop", "--deep-copy", "--group-add", "--no-deps", "--now"}
+FOREIGN = {"--build", "--cap-drop", "--deep-copy", "--group-add", "--no-deps", "--now",
+           "--rm"}  # fmt: skip
 
 
 def read(path):
@@ -94,7 +96,8 @@ def test_every_metric_that_is_spoken_of_exists():
 
 
 def test_every_variable_that_is_spoken_of_exists():
-    known = {variable_of(name) for name in (*RULES, "roots", "prices", "config", "metrics_token")}
+    known = {variable_of(name) for name in (*RULES, "roots", "prices", "config")}
+    known |= {*SECRETS, *(f"{name}_FILE" for name in SECRETS)}
     spoken = {
         name
         for document in documents()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from api.secret import SECRETS
 from service.settings import PREFIX, RULES, Settings
 from tests.tools import doc_tables
 from tests.tools.dockerfile import assignments, context, expanded, stages
@@ -55,7 +56,8 @@ def panel_expressions():
     "words",
     [
         ("check", "rules", ALERTS),
-        ("check", "config", OPS / "prometheus.yml"),
+        # Its file with the token is there in the container alone, hence the syntax only.
+        ("check", "config", "--syntax-only", OPS / "prometheus.yml"),
         ("test", "rules", OPS / "alerts.test.yml"),
     ],
     ids=["rules", "config", "unit tests"],
@@ -196,7 +198,7 @@ def test_the_dockerfile_ends_in_an_image_of_its_own_user_without_a_build():
 
 
 def test_the_variables_of_dockerfile_and_compose_are_settings():
-    known = {f"{PREFIX}{name.upper()}" for name in RULES}
+    known = {f"{PREFIX}{name.upper()}" for name in RULES} | {f"{name}_FILE" for name in SECRETS}
     spoken = set(re.findall(rf"\b({PREFIX}\w+)[:=]", read("Dockerfile") + read("compose.yaml")))
 
     assert len(spoken) >= 4
@@ -264,6 +266,34 @@ def test_compose_publishes_to_this_machine_alone():
     published = re.findall(r'- "([^"]+):\d+:\d+"', read("compose.yaml"))
 
     assert published == ["127.0.0.1"] * 3
+
+
+def test_prometheus_asks_with_the_token_that_the_service_has():
+    services = compose_services()
+    place = "/run/secrets/metrics_token"
+
+    assert f"SESSIONWATCH_METRICS_TOKEN_FILE: {place}\n" in services["sessionwatch"]
+    assert f"authorization:\n      credentials_file: {place}\n" in read("ops/prometheus.yml")
+    for name in ("sessionwatch", "prometheus"):
+        assert "    secrets:\n      - metrics_token\n" in services[name]
+    assert "secrets" not in services["grafana"]
+
+
+def test_what_listens_beyond_its_machine_is_given_a_token():
+    """Else it would not start."""
+    text = compose_services()["sessionwatch"]
+
+    assert 'SESSIONWATCH_HOST: "0.0.0.0"' in text
+    assert "_TOKEN_FILE: " in text
+    assert "SESSIONWATCH_HOST" not in assignments(
+        stages(read("Dockerfile"))[-1].last("ENV").text, {}
+    )
+
+
+def test_no_secret_is_in_a_file_of_ours():
+    assert "/secrets/" in read(".gitignore").splitlines()
+    assert not re.search(r"(?:TOKEN|PASSWORD|SECRET)\w*: *\"?[0-9a-f]{16,}", read("compose.yaml"))
+    assert [name for name in context(ROOT) if "secret" in name.name and name.suffix != ".py"] == []
 
 
 def test_a_dockerfile_is_read_as_a_container_engine_would():

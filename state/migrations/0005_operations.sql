@@ -11,7 +11,8 @@ CREATE TABLE tokens (
     created_at_us BIGINT NOT NULL,
     created_by VARCHAR NOT NULL,
     expires_at_us BIGINT,
-    revoked_at_us BIGINT
+    revoked_at_us BIGINT,
+    last_used_at_us BIGINT           -- at most ten minutes behind while the service runs
 );
 
 -- One row for every run and every change, however it ended. Append-only.

@@ -24,6 +24,10 @@ class People:
         self._now_us = now_us
         self._learn()
 
+    def resolve(self, name: str) -> str:
+        """The person a name means."""
+        return self._identity.resolve(name)
+
     def everyone(self) -> list[dict[str, Any]]:
         """Everybody with files or names: person, aliases, folders, files, erased."""
         rows = self._book.rows(

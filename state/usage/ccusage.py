@@ -39,6 +39,8 @@ class Options:
     until: date | str | None = None
     user: str | None = None
     instances: bool = False
+    person: str | None = None
+    """Only files of this user as we know it, which a setting of the source may say."""
 
 
 def options_of(given: Mapping[str, str | None]) -> Options:
@@ -51,6 +53,7 @@ def options_of(given: Mapping[str, str | None]) -> Options:
         until=given.get("until") or None,
         user=storable(given.get("user")),
         instances=instances == "true",
+        person=storable(given.get("person")),
     )
 
 
@@ -76,7 +79,8 @@ def report(cursor: Cursor, counting: str, name: str, options: Options, now: date
         raise ConfigurationError(
             f"{name} has no instances", reason="bad_parameter", hint="ask for daily"
         )
-    asked = _Asked(cursor, {"daily": counting == DAILY, "user": options.user}, options, now)
+    who = {"user": options.user, "person": options.person}
+    asked = _Asked(cursor, {"daily": counting == DAILY, **who}, options, now)
     return REPORTS[name](asked)
 
 

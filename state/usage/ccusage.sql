@@ -35,6 +35,7 @@ WITH prices AS (
     FROM usage_messages
     WHERE ccusage <> '' AND path LIKE '%.jsonl' AND NOT source_gone
       AND ($user::VARCHAR IS NULL OR split_part(path, '/', 1) = $user::VARCHAR)
+      AND ($person::VARCHAR IS NULL OR "user" = $person::VARCHAR)
 ), files AS (
     SELECT
         source, path,

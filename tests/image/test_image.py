@@ -18,6 +18,7 @@ from tests.tools.waiting import wait_for
 
 PROJECT = Path(__file__).resolve().parents[2]
 STAGES = stages((PROJECT / "Dockerfile").read_text(encoding="utf-8"))
+TOKEN = "a-token-of-the-tests-with-enough-characters"
 NO_BUSINESS = ("pip*", "gcc*", "cc", "make", "git", "hatchling*", "uv")
 
 pytestmark = [
@@ -43,15 +44,19 @@ def port():
 @pytest.fixture(scope="module")
 def container(image, port, tmp_path_factory):
     state = tmp_path_factory.mktemp("volume") / "state"
-    environ = {"SESSIONWATCH_PORT": str(port)}
+    environ = {
+        "SESSIONWATCH_PORT": str(port), "SESSIONWATCH_HOST": "0.0.0.0",
+        "SCHEDULER_API_TOKEN": TOKEN,
+    }  # fmt: skip
     running = replay.Container(image, STAGES[-1], PROJECT / "demo/sessions", state, environ)
     yield running
     running.close()
 
 
-def ask(port, path):
+def ask(port, path, **headers):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=5) as answer:
             return json.loads(answer.read())
     except (OSError, urllib.error.URLError):
         return {}
@@ -87,6 +92,12 @@ def test_the_service_in_it_answers(container, port):
 
     assert ask(port, "/healthz") == {"status": "ok"}
     assert container.health() == 0
+
+
+def test_beyond_the_container_it_asks_who_is_there(container, port):
+    assert ask(port, "/api/v1/status") == {}
+    assert ask(port, "/api/v1/status", Authorization=f"Bearer {TOKEN}")["files"] >= 0
+    assert ask(port, "/healthz", Via="a proxy") == {}
 
 
 def test_it_runs_as_its_own_user_without_privileges(container):

@@ -3,8 +3,9 @@
 import time
 from typing import Any
 
-from api.gate import Gate, Secret
+from api.gate import Gate
 from api.parts import Parts
+from api.secret import Secret
 from metrics.instruments import Instruments
 from service.jobs import Job, Jobs
 from state.operations.desk import Desk
