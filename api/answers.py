@@ -27,7 +27,7 @@ _STATUS_BY_REASON = {
     "paused": 409,
     "too_large": 413,
     "too_many_failures": 429,
-    "not_configured": 503,
+    "not_configured": 409,
 }
 _CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}
 

@@ -187,7 +187,7 @@ def test_the_memory_keeps_the_predecessors_figures(serving):
 def test_what_is_not_configured_says_what_to_configure(admin, path):
     status, found = admin.ask("POST", path)
 
-    assert status == 503
+    assert status == 409
     assert found["error"]["code"] == "not_configured"
     assert "settings" in found["detail"]
     assert admin.audited(path.rpartition("/")[2].replace("-", "_"))[0]["result"] == "refused"
