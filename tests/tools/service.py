@@ -22,6 +22,7 @@ from processors import registry
 from processors.registry import Registry
 from service.client import Client
 from service.ingest import ingest
+from service.scheduling.variables import VARIABLES
 from service.settings import Settings, SourceSettings
 from service.supervisor import Service
 from tests.tools.waiting import wait_for
@@ -46,7 +47,12 @@ class Outcome(NamedTuple):
 
 def environment(settings: Mapping[str, object]) -> dict[str, str]:
     """This process's environment with these settings and no others, from any working folder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}
+    theirs = {one.name for one in VARIABLES}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_PREFIX) and name not in theirs
+    }
     given = {_PREFIX + name.upper(): str(value) for name, value in settings.items()}
     return kept | given | {"PYTHONPATH": str(PROJECT)}
 
