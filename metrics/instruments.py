@@ -40,6 +40,8 @@ class Instruments:
         self.canary = histogram("canary_seconds", "Write to event, of canaries", _SECONDS)
         self.blindness = counter("watch_blindness", "Times a source became blind", "reason")
         self.sweep_seconds = histogram("sweep_seconds", "Seconds per sweep", _SECONDS, "source")
+        self.uploads = counter("uploads", "Files that came over HTTP, by outcome", "outcome")
+        self.upload_bytes = counter("upload_bytes", "Bytes that uploads added")
         self.job_runs = counter("job_runs", "Runs by the clock, by outcome", "job", "outcome")
         self.job_seconds = histogram("job_seconds", "Seconds per run by the clock", _SECONDS, "job")
 

@@ -31,6 +31,13 @@ def register(service: "Service") -> None:
     watch("wanted_directories", "Folders seen by the last walks", observer.wanted_directories)
     watch("unwatched_directories", "Folders not watched", observer.refused_directories)
     watch("watch_blind_seconds", "Since a source became blind", observer.blind_seconds)
+    if service.uploads:
+        recent = service.uploads.reconciling.recent
+        watch("uploads_behind", "Files of a day's uploads not read", lambda: recent().behind)
+        watch(
+            "uploads_behind_seconds", "Wait of the oldest of these",
+            lambda: recent().oldest_behind_s,
+        )  # fmt: skip
     for source in service.engine.sources:
         blind = partial(_blind, observer, source)
         watch("watch_blind", "1 while the source is not watched as a whole", blind, source=source)

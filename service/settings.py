@@ -27,6 +27,7 @@ from service.rules import (
     seconds,
     text,
 )
+from service.uploads.settings import UploadSettings
 
 PREFIX = "SESSIONWATCH_"
 _SIZE = re.compile(r"[1-9]\d{0,8}(\.\d+)? ?[KMGT]i?B")
@@ -106,6 +107,7 @@ class Settings:
     ] = "info"
     drain_s: Annotated[float, seconds(1, 3600, "for a stop to finish what is in hand")] = 25.0
     limits: Limits = field(default_factory=Limits)
+    uploads: UploadSettings = field(default_factory=UploadSettings)
 
 
 def value_of(settings: Settings, name: str) -> Any:

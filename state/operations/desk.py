@@ -10,6 +10,7 @@ from state.operations.book import Book
 from state.operations.people import People
 from state.operations.runs import RunRecords
 from state.operations.tokens import Tokens
+from state.operations.uploads import Uploads
 
 
 class Desk:
@@ -28,4 +29,5 @@ class Desk:
         self.audit = Audit(self.book, now_us, monotonic_s)
         self.tokens = Tokens(self.book, now_us)
         self.runs = RunRecords(self.book, now_us)
+        self.uploads = Uploads(self.book, now_us)
         self.people = People(self.book, identity or Identity(), now_us)
