@@ -21,6 +21,7 @@ from core.uploads import Arrival, Encoding, Stored, place_of
 BODY_BYTES_MAX = 1 << 40
 """The real bound is a setting; the framework only has to let it through."""
 _ENCODINGS: dict[str, Encoding] = {"": "", "identity": "", "gzip": "gzip", "zstd": "zstd"}
+_PATH = "/api/v1/uploads"
 _ERRORS = (403, 404, 408, 409, 413, 429, 507)
 User = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -51,7 +52,7 @@ class PageQuery(Fields):
 def endpoints(parts: Parts) -> list[Endpoint]:
     """Sending, looking, and holding what came against what was read."""
     here = _Uploads(parts)
-    path = "/api/v1/uploads"
+    path = _PATH
     return [
         Endpoint(
             "GET", path, here.page, "What came and what became of it.", READERS, query=PageQuery
@@ -92,7 +93,7 @@ class _Uploads:
         return self._uploads.summary(_visible(ask))
 
     def look(self, ask: Ask) -> dict[str, Any]:
-        return self._uploads.look(_sender(ask), ask.path["path"])
+        return self._uploads.look(_sender(ask), _path(ask))
 
     def send(self, ask: Ask) -> dict[str, Any]:
         query: SendQuery = ask.query
@@ -101,7 +102,7 @@ class _Uploads:
                 "what is replaced comes whole", reason="bad_parameter", hint="leave out offset"
             )
         arrival = Arrival(
-            _sender(ask), ask.path["path"], _encoding(ask), query.replace, query.offset,
+            _sender(ask), _path(ask), _encoding(ask), query.replace, query.offset,
             query.prefix_digest,
         )  # fmt: skip
         stored = self._take(ask, arrival)
@@ -132,6 +133,11 @@ class _Uploads:
             "bytes": stored.size_bytes, "added": stored.added_bytes, "outcome": stored.outcome
         }  # fmt: skip
         return stored
+
+
+def _path(ask: Ask) -> str:
+    """As it was asked for: what the route found may lack a line break at the end."""
+    return str(ask.request.scope["path"]).removeprefix(f"{_PATH}/")
 
 
 def _chunks(ask: Ask) -> Iterator[bytes]:

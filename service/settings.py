@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 from core.prices import OwnPrice
 from service.limits import Limits
+from service.pushing.settings import PushSettings
 from service.rules import (
     Rule,
     choice,
@@ -108,6 +109,7 @@ class Settings:
     drain_s: Annotated[float, seconds(1, 3600, "for a stop to finish what is in hand")] = 25.0
     limits: Limits = field(default_factory=Limits)
     uploads: UploadSettings = field(default_factory=UploadSettings)
+    push: PushSettings = field(default_factory=PushSettings)
 
 
 def value_of(settings: Settings, name: str) -> Any:

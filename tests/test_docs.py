@@ -94,7 +94,10 @@ def test_every_metric_that_is_spoken_of_exists():
 
 
 def test_every_variable_that_is_spoken_of_exists():
-    known = {variable_of(name) for name in (*RULES, "roots", "prices", "config", "metrics_token")}
+    known = {
+        variable_of(name)
+        for name in (*RULES, "roots", "prices", "config", "metrics_token", "token")
+    }
     spoken = {
         name
         for document in documents()

@@ -38,16 +38,16 @@ class UploadPart:
         return self._taking.take(arrival, chunks, actor)
 
     def look(self, user: str, path: str) -> dict[str, Any]:
-        return {
-            **self._taking.look(user, path),
-            "file_max_bytes": self._taking.settings.file_max_bytes,
-        }
+        return self._taking.look(user, path)
 
     def page(self, limit: int, after: str, user: str | None) -> dict[str, Any]:
         return self.reconciling.page(limit, after, user)
 
     def summary(self, user: str | None) -> dict[str, Any]:
-        return told(self.reconciling.summary(user))
+        return {
+            **told(self.reconciling.summary(user)),
+            "file_max_bytes": self._taking.settings.file_max_bytes,
+        }
 
     def _entries_of(self, key: SessionKey) -> Iterator[LedgerEntry | None]:
         """Of the processors that read it at once; those that wait for quiet may be late."""
