@@ -58,7 +58,8 @@ class Journal:
         if not self._unsaved:
             return
         draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        draft.write_text(json.dumps(self._entries, separators=(",", ":")))
+        with open(draft, "w", opener=_private) as file:
+            json.dump(self._entries, file, separators=(",", ":"))
         os.replace(draft, self._path)
         self._unsaved = 0
 
@@ -81,6 +82,10 @@ def opened(path: Path, *, patience_s: float, write: bool = True) -> Iterator[Jou
             journal.save()
     finally:
         os.close(lock)  # Which also ends the lock.
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _read(path: Path) -> dict[str, Pushed]:

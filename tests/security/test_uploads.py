@@ -389,3 +389,31 @@ def test_what_a_kill_left_behind_is_removed_before_the_next_upload(tmp_path):
         taker.sender.send("q/s.jsonl", ALL)
 
         assert taker.hidden() == []
+
+
+# A full disk.
+
+
+@pytest.fixture
+def full_beyond():
+    """The kernel refuses what makes any file longer than so much, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_nothing_half(taker, full_beyond):
+    lines = b'{"type": "x"}\n' * (2 * MIB // 14)
+    taker.sender.send("p/grows.jsonl", lines)
+    before = taker.file("p/grows.jsonl").read_bytes()
+    full_beyond(3 * MIB)
+    new = taker.sender.send("p/new.jsonl", 2 * lines)
+    grown = taker.sender.send(
+        "p/grows.jsonl", lines, offset=len(lines),
+        prefix_digest=taker.sender.look("p/grows.jsonl").body["digest"],
+    )  # fmt: skip
+
+    assert {(one.status, one.code) for one in (new, grown)} == {(507, "disk_full")}
+    assert taker.file("p/grows.jsonl").read_bytes() == before
+    assert taker.files() == [f"{USER}/p/grows.jsonl"]
+    assert taker.hidden() == []
