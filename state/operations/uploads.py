@@ -22,6 +22,7 @@ _COLUMNS = (
     "added_bytes", "complete_bytes", "digest",
 )  # fmt: skip
 _INSERT = f"INSERT INTO uploads VALUES ({', '.join('?' * len(_COLUMNS))})"
+_FORGET = "DELETE FROM uploads WHERE source = ? AND path = ? AND at_us < ?"
 _LATEST = """
 FROM (
     FROM uploads
@@ -77,10 +78,8 @@ class Uploads:
             stored.size_bytes, stored.added_bytes, stored.complete_bytes, stored.digest,
         )  # fmt: skip
         with self._book.change() as cursor:
-            cursor.execute(
-                "DELETE FROM uploads WHERE source = ? AND path = ? AND at_us < ?",
-                [*stored.key, stored.at_us - _KEPT_US],
-            )
+            if stored.outcome != "created":
+                cursor.execute(_FORGET, [*stored.key, stored.at_us - _KEPT_US])
             cursor.execute(_INSERT, row)
 
     def bytes_of(self, user: str) -> int:
