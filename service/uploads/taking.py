@@ -8,7 +8,7 @@ it is how the new content begins, because then only the new bytes are read.
 import hashlib
 import os
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,15 +19,12 @@ from core.keys import SessionKey, escape_path
 from core.seams import Clock
 from core.uploads import Arrival, Outcome, Stored, place_of, user_folder
 from metrics.instruments import Instruments
+from service.uploads.content import Digests, Hash, alike, complete_bytes
 from service.uploads.drop import Drop, Spool, is_ours, opened, pieces, refusing, write_all
 from service.uploads.settings import UploadSettings
 from service.uploads.unpacking import in_time, unpacked, within
 from state.operations.uploads import UPLOAD_BYTES_MIN, Uploads
 from watcher.disk import Disk
-
-_KNOWN_MAX = 4096
-Hash = Any
-"""What `hashlib.sha256()` gives."""
 
 
 @dataclass(slots=True)
@@ -65,9 +62,7 @@ class Taking:
         self._slots = threading.Lock()
         self._under_way: Counter[str] = Counter()
         self._is_tidy = False
-        self._known: OrderedDict[SessionKey, tuple[tuple[int, ...], Hash]] = OrderedDict()
-        """Digests of whole files by what their stat was."""
-        self._knowing = threading.Lock()
+        self._digests = Digests()
 
     def take(self, arrival: Arrival, chunks: Iterable[bytes], actor: str) -> Stored:
         """Store an upload. Raises `ConfigurationError` (`bad_name`, `not_wanted`, `too_large`,
@@ -99,7 +94,7 @@ class Taking:
                 if fd is not None:
                     try:
                         size = os.fstat(fd).st_size
-                        digest = self._digest(key, fd, size).hexdigest()
+                        digest = self._digests.of(key, fd, size).hexdigest()
                     finally:
                         os.close(fd)
                     return {"path": key.path, "size": size, "digest": digest}
@@ -181,20 +176,20 @@ class Taking:
         before = self._proved(key, fd, arrival) if arrival.offset else hashlib.sha256()
         total, overlap = arrival.offset + new.size_bytes, have - arrival.offset
         shared = min(overlap, new.size_bytes)
-        alike = _alike(fd, arrival.offset, new.spool.fd, shared)
-        if alike and total == have:
-            digest = self._digest(key, fd, have).hexdigest()
+        is_alike = alike(fd, arrival.offset, new.spool.fd, shared)
+        if is_alike and total == have:
+            digest = self._digests.of(key, fd, have).hexdigest()
             return self._told(key, fd, "unchanged", 0, digest)
-        if alike and total > have and name.endswith(".jsonl") and is_ours(fd):
+        if is_alike and total > have and name.endswith(".jsonl") and is_ours(fd):
             return self._appended(key, fd, have, overlap, arrival, new, before)
         if arrival.offset:
             raise _conflict("something else is there")
-        if alike and total < have and name.endswith(".jsonl") and not arrival.replace:
+        if is_alike and total < have and name.endswith(".jsonl") and not arrival.replace:
             raise _conflict("more of it is there already")
         return self._placed(key, name, arrival, new, "replaced", have)
 
     def _proved(self, key: SessionKey, fd: int, arrival: Arrival) -> Hash:
-        digest = self._digest(key, fd, arrival.offset)
+        digest = self._digests.of(key, fd, arrival.offset)
         if digest.hexdigest() != arrival.prefix_digest.lower():
             raise _conflict("it begins otherwise")
         return digest
@@ -217,7 +212,7 @@ class Taking:
         for piece in pieces(new.spool.fd, 0, new.size_bytes) if arrival.offset else ():
             before.update(piece)
         digest = before if arrival.offset else new.digest
-        self._know(key, fd, digest)
+        self._digests.know(key, fd, digest)
         added = new.size_bytes - overlap
         return self._told(key, fd, "appended", added, digest.hexdigest(), at_us)
 
@@ -229,14 +224,14 @@ class Taking:
         at_us = self._clock.now_us()
         with refusing():
             self._drop.place(new.spool, name)
-        self._know(key, new.spool.fd, new.digest)
+        self._digests.know(key, new.spool.fd, new.digest)
         return self._told(key, new.spool.fd, outcome, new.size_bytes, new.digest.hexdigest(), at_us)
 
     def _told(
         self, key: SessionKey, fd: int, outcome: Outcome, added: int, digest: str, at_us: int = 0
     ) -> Stored:
         size = os.fstat(fd).st_size
-        complete = _complete_bytes(fd, size) if key.path.endswith(".jsonl") else size
+        complete = complete_bytes(fd, size) if key.path.endswith(".jsonl") else size
         at_us = at_us or self._clock.now_us()
         return Stored(key, outcome, size, added, complete, digest, at_us)
 
@@ -248,28 +243,6 @@ class Taking:
                 hint="[uploads] user_max_bytes_per_day is the bound",
             )  # fmt: skip
 
-    def _digest(self, key: SessionKey, fd: int, size: int) -> Hash:
-        """Of the first bytes of a file; remembered for whole files, so that adding to a large one
-        costs what is added."""
-        stat = _stat(fd)
-        with self._knowing:
-            known = self._known.get(key)
-        if known and known[0] == stat and size == os.fstat(fd).st_size:
-            return known[1].copy()
-        digest = hashlib.sha256()
-        for piece in pieces(fd, 0, size):
-            digest.update(piece)
-        if size == os.fstat(fd).st_size and _stat(fd) == stat:
-            self._know(key, fd, digest.copy())
-        return digest
-
-    def _know(self, key: SessionKey, fd: int, digest: Hash) -> None:
-        with self._knowing:
-            self._known[key] = _stat(fd), digest.copy()
-            self._known.move_to_end(key)
-            while len(self._known) > _KNOWN_MAX:
-                self._known.popitem(last=False)
-
 
 @contextmanager
 def _there() -> Iterator[None]:
@@ -279,29 +252,6 @@ def _there() -> Iterator[None]:
         raise TransientError(
             "the drop folder, or one in it, has vanished", reason="drop_folder", hint="make it"
         ) from error
-
-
-def _stat(fd: int) -> tuple[int, ...]:
-    found = os.fstat(fd)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def _alike(one: int, start: int, other: int, size: int) -> bool:
-    """Are so many bytes of one file, from an offset on, those that the other begins with?"""
-    theirs = pieces(other, 0, size)
-    return all(ours == next(theirs, b"") for ours in pieces(one, start, start + size))
-
-
-def _complete_bytes(fd: int, size: int) -> int:
-    """How much of it are complete lines."""
-    end = size
-    while end > 0:
-        start = max(0, end - (1 << 16))
-        found = os.pread(fd, end - start, start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0
 
 
 def _conflict(text: str) -> ConfigurationError:

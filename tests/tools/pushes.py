@@ -39,13 +39,14 @@ class Home:
         *,
         private: tuple[str, ...] = (),
         exclude: tuple[str, ...] = (),
+        user: str = "",
         patience_s: float = 20.0,
         **options: Any,
     ) -> Stats:
         """One run. Tries again without waiting."""
         source = Source.at(self.projects, "p", patterns=PATTERNS, exclude=exclude)
         disk = Disk([source])
-        remote = Remote(url, token, patience_s=patience_s, sleep=lambda _: None)
+        remote = Remote(url, token, user, patience_s=patience_s, sleep=lambda _: None)
         with journal.opened(self.folder / "journal.json", patience_s=0) as known:
             pusher = Pusher(disk, known, remote, Private(private), **options)
             try:
