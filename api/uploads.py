@@ -4,7 +4,7 @@ The rule: an analyst's token sends for its person and sees what is theirs; only 
 somebody else. What a file may be called and how it is stored is not decided here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from api.control import Uploads
 from api.endpoints import READERS, Ask, Endpoint, Fields
+from api.forms import boundary_of, file_of
 from api.gate import Forbidden
 from api.parts import Parts
 from core.acting import ADMIN
@@ -105,7 +106,7 @@ class _Uploads:
             _sender(ask), _path(ask), _encoding(ask), query.replace, query.offset,
             query.prefix_digest,
         )  # fmt: skip
-        stored = self._take(ask, arrival)
+        stored = self._take(ask, arrival, _chunks(ask))
         return {
             "status": stored.outcome,
             "path": stored.key.path,
@@ -115,20 +116,22 @@ class _Uploads:
 
     def send_as_before(self, ask: Ask) -> dict[str, Any]:
         query: LegacyQuery = ask.query
-        name = query.filename or ask.request.headers.get("x-filename", "")
+        name, chunks = query.filename or ask.request.headers.get("x-filename", ""), _chunks(ask)
+        if boundary := boundary_of(ask.request.headers.get("content-type", "")):
+            called, chunks = file_of(boundary, chunks)
+            name = name or called
         if "/" in name:
             raise ConfigurationError(
                 "a file name has no folders", reason="bad_name",
                 hint="POST /api/v1/uploads/{path} takes them",
             )  # fmt: skip
-        arrival = Arrival(_sender(ask), name, _encoding(ask), query.replace)
-        stored = self._take(ask, arrival)
+        stored = self._take(ask, Arrival(_sender(ask), name, _encoding(ask), query.replace), chunks)
         return {"status": "ok", "filename": place_of(name).path, "size": stored.size_bytes}
 
-    def _take(self, ask: Ask, arrival: Arrival) -> Stored:
+    def _take(self, ask: Ask, arrival: Arrival, chunks: Iterable[bytes]) -> Stored:
         params = ask.note.params
         params |= {"filename": arrival.path, "user": arrival.user}
-        stored = self._uploads.take(arrival, _chunks(ask), ask.who.name)
+        stored = self._uploads.take(arrival, chunks, ask.who.name)
         params |= {
             "bytes": stored.size_bytes, "added": stored.added_bytes, "outcome": stored.outcome
         }  # fmt: skip

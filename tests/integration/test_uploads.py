@@ -209,6 +209,19 @@ def test_the_predecessors_clients_are_answered_as_before(taker):
     assert taker.files() == [f"{USER}/{name}", f"{USER}/cd.jsonl"]
 
 
+def test_a_form_with_a_file_is_taken_as_before(taker):
+    head = b'--xx\r\nContent-Disposition: form-data; name="file"; filename="f.jsonl.gz"\r\n\r\n'
+    body = head + gzip.compress(ALL) + b"\r\n--xx--\r\n"
+    given = {"Content-Type": "multipart/form-data; boundary=xx"}
+    taken = taker.sender.ask("POST", "/api/upload/sessions", body, given)
+    cut = taker.sender.ask("POST", "/api/upload/sessions?filename=g.jsonl", body[:-9], given)
+
+    assert taken == (200, {"status": "ok", "filename": "f.jsonl", "size": len(ALL)})
+    assert (cut.status, cut.code) == (400, "bad_form")
+    assert taker.file("f.jsonl").read_bytes() == ALL
+    assert taker.files() == [f"{USER}/f.jsonl"]
+
+
 def test_an_upload_is_in_the_audit_whatever_became_of_it(taker):
     taker.sender.send(PATH, ALL)
     taker.sender.send("x" * 300 + ".jsonl", ALL)
