@@ -17,6 +17,7 @@ from core.errors import ConfigurationError, SessionwatchError, TransientError
 _STATUS_BY_REASON = {
     "unauthorized": 401,
     "forbidden": 403,
+    "uploads_off": 403,
     "cross_site": 403,
     "csrf": 403,
     "not_found": 404,
@@ -28,6 +29,9 @@ _STATUS_BY_REASON = {
     "too_large": 413,
     "too_many_failures": 429,
     "not_configured": 409,
+    "quota_exceeded": 429,
+    "too_slow": 408,
+    "disk_full": 507,
 }
 _CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}
 
@@ -104,7 +108,9 @@ def _status_of(request: Request, raised: SessionwatchError) -> int:
         return 422
     if isinstance(raised, ConfigurationError):
         return _STATUS_BY_REASON.get(raised.reason, 400)
-    return 503 if isinstance(raised, TransientError) else 500
+    if isinstance(raised, TransientError):
+        return _STATUS_BY_REASON.get(raised.reason, 503)
+    return 500
 
 
 def _as_before(request: Request, response: Response, detail: str) -> Response:

@@ -25,6 +25,7 @@ from api import (
     reading,
     running,
     signing_in,
+    uploads,
 )
 from api.answers import error, from_fault, from_http_error, from_our_error
 from api.endpoints import Endpoint
@@ -35,6 +36,7 @@ from core.errors import SessionwatchError
 GROUPS = (
     reading.endpoints, changing.endpoints, operating.endpoints, running.endpoints, forced.endpoints,
     auditing.endpoints, accounts.endpoints, people.endpoints, signing_in.endpoints,
+    uploads.endpoints,
 )  # fmt: skip
 
 

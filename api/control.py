@@ -1,11 +1,28 @@
 """What the API may ask of the running service, and nothing more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from core.acting import Principal
 from core.keys import SessionKey
 from core.rows import Amendment, Receipt
+from core.uploads import Arrival, Stored
+
+
+class Uploads(Protocol):
+    """Session files that come over HTTP (`service.uploads`)."""
+
+    def take(self, arrival: Arrival, chunks: Iterable[bytes], actor: str) -> Stored:
+        """Store a body as it comes; `actor` is who sends it. If it raises, nothing changed."""
+
+    def look(self, user: str, path: str) -> dict[str, Any]:
+        """Size and digest of a file that is there."""
+
+    def page(self, limit: int, after: str, user: str | None) -> dict[str, Any]:
+        """The files that came, newest first, with their states."""
+
+    def summary(self, user: str | None) -> dict[str, Any]:
+        """How it stands with what came within 24 h."""
 
 
 class Operator(Protocol):
@@ -36,6 +53,10 @@ class Control(Protocol):
 
     @property
     def operator(self) -> Operator: ...
+
+    @property
+    def uploads(self) -> Uploads:
+        """Raises `ConfigurationError` (`uploads_off`) where none are taken."""
 
     def readiness(self) -> list[str]:
         """Why the service is not ready, one reason a line; empty if it is."""

@@ -46,6 +46,8 @@ class Instruments:
         self.collect_errors = counter("collect_errors", "What looks at homes refused or failed at")
         self.job_ends = counter("job_ends", "Runs of jobs that ended", "job", "state")
         self.sweep_seconds = histogram("sweep_seconds", "Seconds per sweep", _SECONDS, "source")
+        self.uploads = counter("uploads", "Files that came over HTTP, by outcome", "outcome")
+        self.upload_bytes = counter("upload_bytes", "Bytes that uploads added")
         self.job_runs = counter("job_runs", "Runs by the clock, by outcome", "job", "outcome")
         self.job_seconds = histogram("job_seconds", "Seconds per run by the clock", _SECONDS, "job")
         self.model = ModelInstruments(self.registry)

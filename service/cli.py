@@ -16,6 +16,7 @@ from service import (
     cli_config,
     cli_operate,
     cli_people,
+    cli_push,
     cli_runs,
     cli_token,
 )
@@ -53,6 +54,7 @@ for _command in (
     *cli_asks.COMMANDS,
     *cli_backup.COMMANDS,
     *cli_operate.COMMANDS,
+    *cli_push.COMMANDS,
     cli_config.completion,
 ):
     app.command(cls=Command)(_command)

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from api.control import Uploads
+from core.errors import ConfigurationError
 from core.keys import SessionKey
 from core.rows import Amendment, Receipt
 from service import overview
@@ -29,6 +31,15 @@ class ServiceControl:
     @property
     def operator(self) -> Operator:
         return self._service.operator
+
+    @property
+    def uploads(self) -> Uploads:
+        if self._service.uploads is None:
+            raise ConfigurationError(
+                "this service takes no uploads", reason="uploads_off",
+                hint="set [uploads] into to the name of a source",
+            )  # fmt: skip
+        return self._service.uploads
 
     def readiness(self) -> list[str]:
         reasons = [f"{name} is not running" for name in self._service.dead()]

@@ -31,6 +31,8 @@ def register(service: "Service") -> None:
     watch("wanted_directories", "Folders seen by the last walks", observer.wanted_directories)
     watch("unwatched_directories", "Folders not watched", observer.refused_directories)
     watch("watch_blind_seconds", "Since a source became blind", observer.blind_seconds)
+    watch("uploads_behind", "Files of a day's uploads not read", partial(_behind, service))
+    watch("uploads_behind_seconds", "Wait of the oldest of these", partial(_behind_s, service))
     for source in service.engine.sources:
         blind = partial(_blind, observer, source)
         watch("watch_blind", "1 while the source is not watched as a whole", blind, source=source)
@@ -65,6 +67,14 @@ def register(service: "Service") -> None:
         watch("usage_beyond_ccusage_tokens", text, beyond, counting=counting)
     exposition = Exposition(service.store.cursor, partial(_news, service))
     service.instruments.registry.register(UsageCollector(exposition.series))
+
+
+def _behind(service: "Service") -> float:
+    return float(service.uploads.reconciling.recent().behind if service.uploads else 0)
+
+
+def _behind_s(service: "Service") -> float:
+    return service.uploads.reconciling.recent().oldest_behind_s if service.uploads else 0.0
 
 
 def _blind(observer: "Observer", source: str) -> float:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_type_hints
 from core.prices import OwnPrice
 from service.collecting.settings import CollectorSettings
 from service.limits import Limits
+from service.pushing.settings import PushSettings
 from service.rules import (
     Rule,
     choice,
@@ -30,6 +31,7 @@ from service.rules import (
 )
 from service.run_limits import RunLimits
 from service.scheduling.settings import JobSettings, SchedulerSettings
+from service.uploads.settings import UploadSettings
 
 PREFIX = "SESSIONWATCH_"
 _SIZE = re.compile(r"[1-9]\d{0,8}(\.\d+)? ?[KMGT]i?B")
@@ -113,6 +115,8 @@ class Settings:
     collector: CollectorSettings = field(default_factory=CollectorSettings)
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
     runs: RunLimits = field(default_factory=RunLimits)
+    uploads: UploadSettings = field(default_factory=UploadSettings)
+    push: PushSettings = field(default_factory=PushSettings)
 
 
 def value_of(settings: Settings, name: str) -> Any:

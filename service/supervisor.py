@@ -35,6 +35,7 @@ from service.settings import Settings
 from service.sweeping import Sweeping
 from service.tallier import Tallier
 from service.timer import Timer
+from service.uploads.part import part_of
 from service.wiring import build_engine, open_store, sources_of
 from state.operations.desk import Desk
 from state.queries import Queries
@@ -125,6 +126,7 @@ class Service:
         self.desk = Desk(
             self.store.cursor, self.clock.now_us, self.clock.monotonic_s, self.store.identity
         )
+        self.uploads = part_of(self)
         self.gate = gate_of(settings, self.desk, self.clock)
         self.operator = Operator(
             self.engine, registry, self.writer.submit, self.desk.pauses,

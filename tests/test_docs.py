@@ -96,7 +96,7 @@ def test_every_metric_that_is_spoken_of_exists():
 
 
 def test_every_variable_that_is_spoken_of_exists():
-    known = {variable_of(name) for name in (*RULES, "roots", "prices", "config")}
+    known = {variable_of(name) for name in (*RULES, "roots", "prices", "config", "token")}
     known |= {*SECRETS, *(f"{name}_FILE" for name in SECRETS)}
     spoken = {
         name

@@ -69,13 +69,17 @@ CREATE TABLE retired (table_name VARCHAR NOT NULL, generation BIGINT NOT NULL);
 CREATE TABLE amended (times BIGINT NOT NULL);
 INSERT INTO amended VALUES (0);
 
--- Files that came over HTTP, by the digest of their content.
+-- What came over HTTP: of each key the last upload, and all of the last day.
 CREATE TABLE uploads (
     upload_id VARCHAR NOT NULL,
     at_us BIGINT NOT NULL,
     actor VARCHAR NOT NULL,
+    "user" VARCHAR NOT NULL,         -- whose folder it went to
     source VARCHAR NOT NULL,
     path VARCHAR NOT NULL,
-    size_bytes BIGINT NOT NULL,
-    digest VARCHAR NOT NULL
+    outcome VARCHAR NOT NULL,        -- created, appended, replaced or unchanged
+    size_bytes BIGINT NOT NULL,      -- of the whole file
+    added_bytes BIGINT NOT NULL,
+    complete_bytes BIGINT NOT NULL,  -- up to the last newline
+    digest VARCHAR NOT NULL          -- SHA-256 of the whole file
 );

@@ -12,6 +12,7 @@ from state.operations.pauses import Pauses
 from state.operations.people import People
 from state.operations.runs import RunRecords
 from state.operations.tokens import Tokens
+from state.operations.uploads import Uploads
 
 
 class Desk:
@@ -31,5 +32,6 @@ class Desk:
         self.tokens = Tokens(self.book, now_us)
         self.runs = RunRecords(self.book, now_us)
         self.last_runs = LastRuns(self.book)
+        self.uploads = Uploads(self.book, now_us)
         self.people = People(self.book, identity or Identity(), now_us)
         self.pauses = Pauses(self.book, now_us)

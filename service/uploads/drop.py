@@ -1,0 +1,170 @@
+"""The drop folder: the only place that uploads write to.
+
+The rules: names are looked up one at a time in a folder that is held open and no link is followed,
+so whoever may write there cannot lead a write elsewhere; a new file appears whole, by a rename, and
+until then under a hidden name that no source wants.
+"""
+
+import errno
+import fcntl
+import os
+import secrets
+import stat as modes
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from core.errors import ConfigurationError, TransientError
+
+PARTIAL = ".sessionwatch-upload-"
+PIECE_BYTES = 1 << 20
+_ANY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Drop:
+    """`mode` is that of files; folders may be entered by whoever may read these."""
+
+    def __init__(self, root: Path, mode: int) -> None:
+        self._root = root
+        self._mode = mode
+        self._folder_mode = 0o700 | mode | (mode & 0o444) >> 2
+
+    @contextmanager
+    def folder(self, parts: Sequence[str], *, make: bool = False) -> Iterator[int]:
+        """The folder at this place, open; made where it is missing if asked to. Raises
+        `FileNotFoundError`, or `ConfigurationError` if something stands in the way."""
+        with refusing():
+            fd = os.open(self._root, _FOLDER)
+            try:
+                for part in parts:
+                    outer, fd = fd, self._step(part, fd, make=make)
+                    os.close(outer)
+                yield fd
+            finally:
+                os.close(fd)
+
+    @contextmanager
+    def spool(self, folder: int) -> Iterator["Spool"]:
+        """A hidden file in this folder to write to, gone at the end unless it was `placed`."""
+        name = PARTIAL + secrets.token_hex(8)
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _ANY, 0o600, dir_fd=folder)
+        spool = Spool(fd, folder, name)
+        try:
+            yield spool
+        finally:
+            if not spool.is_placed:
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=folder)
+            os.close(fd)
+
+    def place(self, spool: "Spool", name: str) -> None:
+        """Have it take this name, whatever had it before; on the disk when this returns."""
+        os.fchmod(spool.fd, self._mode)
+        os.fsync(spool.fd)
+        os.rename(spool.name, name, src_dir_fd=spool.folder, dst_dir_fd=spool.folder)
+        spool.is_placed = True
+        os.fsync(spool.folder)
+
+    def tidy(self) -> int:
+        """Remove what kills left behind, wherever it is; how many. Not while anything is taken."""
+        removed = 0
+        for _, _, files, folder in os.fwalk(os.path.realpath(self._root)):
+            for name in files:
+                if name.startswith(PARTIAL):
+                    with suppress(OSError):
+                        os.unlink(name, dir_fd=folder)
+                        removed += 1
+        return removed
+
+    def _step(self, name: str, within: int, *, make: bool) -> int:
+        made = make and self._make(name, within)
+        fd = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=within)
+        if made:
+            os.fchmod(fd, self._folder_mode)
+            os.fsync(within)
+        return fd
+
+    def _make(self, name: str, within: int) -> bool:
+        try:
+            os.mkdir(name, 0o700, dir_fd=within)
+        except FileExistsError:
+            return False
+        return True
+
+
+class Spool:
+    """A file that is not visible yet."""
+
+    def __init__(self, fd: int, folder: int, name: str) -> None:
+        self.fd, self.folder, self.name = fd, folder, name
+        self.is_placed = False
+
+
+def opened(name: str, folder: int) -> int | None:
+    """The file of this name to read and write, or at least to read; the caller closes it. None if
+    there is none. Raises `ConfigurationError` for what is no plain file."""
+    for flags in (os.O_RDWR, os.O_RDONLY):
+        try:
+            fd = os.open(name, flags | _ANY, dir_fd=folder)
+        except FileNotFoundError:
+            return None
+        except (PermissionError, IsADirectoryError):
+            continue
+        if modes.S_ISREG(os.fstat(fd).st_mode):
+            return fd
+        os.close(fd)
+        break
+    raise in_the_way()
+
+
+def is_ours(fd: int) -> bool:
+    """May it be added to in place? Under a second name it is somebody else's as well."""
+    found = os.fstat(fd)
+    return found.st_nlink == 1 and found.st_uid == os.geteuid() and _is_writable(fd)
+
+
+def _is_writable(fd: int) -> bool:
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
+
+
+def pieces(fd: int, start: int, end: int) -> Iterator[bytes]:
+    """The bytes between two offsets, as far as they are there."""
+    while start < end and (piece := os.pread(fd, min(PIECE_BYTES, end - start), start)):
+        yield piece
+        start += len(piece)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """At the position of the descriptor."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What the system says, in words for whoever sent the upload."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise TransientError(
+                "the disk of the drop folder is full", reason="disk_full", hint="make room there"
+            ) from error
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise in_the_way() from error
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise TransientError(
+            f"the drop folder cannot be used: {error.strerror}", reason="drop_folder",
+            hint="see that the service may write there",
+        ) from error  # fmt: skip
+
+
+def in_the_way() -> ConfigurationError:
+    return ConfigurationError(
+        "a link, a folder or the like has this name", reason="conflict",
+        hint="remove it from the drop folder",
+    )  # fmt: skip
