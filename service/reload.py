@@ -15,6 +15,13 @@ LIVE = frozenset(
     {
         "sweep_s", "poll_s", "drain_s", "log_format", "log_level",
         *(
+            f"retention.{name}"
+            for name in (
+                "tables", "audit_days", "runs_days", "uploads_days", "shield_days",
+                "shield_warn_days",
+            )
+        ),
+        *(
             f"limits.{name}"
             for name in (
                 "chunk_bytes", "line_max_bytes", "document_max_bytes", "session_max_bytes",

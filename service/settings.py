@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 from core.prices import OwnPrice
 from service.limits import Limits
+from service.retention import RetentionSettings
 from service.rules import (
     Rule,
     choice,
@@ -106,6 +107,7 @@ class Settings:
     ] = "info"
     drain_s: Annotated[float, seconds(1, 3600, "for a stop to finish what is in hand")] = 25.0
     limits: Limits = field(default_factory=Limits)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
 
 
 def value_of(settings: Settings, name: str) -> Any:

@@ -30,6 +30,7 @@ from service.gates import gate_of
 from service.jobs import Jobs
 from service.lanes import LaneThreads
 from service.reload import attempt
+from service.retaining import Retaining
 from service.settings import Settings
 from service.sweeping import Sweeping
 from service.tallier import Tallier
@@ -98,6 +99,7 @@ class Service:
                 "poll": self._poll,
                 "collect": self._collect,
                 "rest": self._rest,
+                "retain": lambda: self.retaining.look(self.jobs),
             },
             self.clock,
         )
@@ -113,6 +115,11 @@ class Service:
         self.gate = gate_of(settings, self.desk, self.clock)
         self.jobs = Jobs(self.desk, self._stopping.is_set)
         self.control = ServiceControl(self)
+        self.retaining = Retaining(
+            lambda: self.settings.retention, lambda: self.store.tables, self.control.amend,
+            self.desk,
+        )  # fmt: skip
+        self.jobs.add(self.retaining.job)
         parts = Parts(self.control, self.jobs, self.queries, self.desk, self.instruments, self.gate)
         self.server = Server(
             parts, host=settings.host, port=settings.port,

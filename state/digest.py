@@ -18,10 +18,24 @@ _FILE_COLUMNS = frozenset({"source", "path", "user", "session", "source_gone"})
 
 
 class FileDigest(NamedTuple):
-    """Rows of one file in one table: how many, and the sum of their md5 halves."""
+    """Rows of one file in one table, or of a whole one: how many, and the sum of hashes."""
 
     rows: int
     digest: int
+
+
+RETIRED = FileDigest(0, -1)
+"""Of a file whose rows in a table retention took: they are missing on purpose."""
+
+
+def retired(cursor: duckdb.DuckDBPyConnection, table: str) -> dict[SessionKey, FileDigest]:
+    """The files of which a table has no rows because retention took them."""
+    rows = cursor.execute(
+        "SELECT f.source, f.path FROM retired r JOIN ledger l USING (generation) "
+        "JOIN files f USING (file_id) WHERE r.table_name = $1",
+        [table],
+    ).fetchall()
+    return {SessionKey(*row): RETIRED for row in rows}
 
 
 def by_file(
@@ -48,6 +62,25 @@ def tables_digest(cursor: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> s
         for key, found in sorted(by_file(cursor, table).items()):
             total.update(repr((table, key, found)).encode())
     return total.hexdigest()
+
+
+def of_tables(cursor: duckdb.DuckDBPyConnection) -> dict[str, FileDigest]:
+    """Every table whole, those of the engine included: a copy of a database agrees in all.
+
+    By DuckDB's own hash, thirty times faster than md5 of texts, and good for one version of it.
+    """
+    tables = cursor.execute(
+        "SELECT schema_name, table_name FROM duckdb_tables() "
+        "WHERE database_name = current_database() AND NOT internal ORDER BY ALL"
+    ).fetchall()
+    return {f"{schema}.{table}": _whole(cursor, schema, table) for schema, table in tables}
+
+
+def _whole(cursor: duckdb.DuckDBPyConnection, schema: str, table: str) -> FileDigest:
+    rows, total = cursor.execute(
+        f'SELECT count(*), coalesce(sum(hash(whole_row)), 0) FROM "{schema}"."{table}" AS whole_row'
+    ).fetchall()[0]
+    return FileDigest(int(rows), int(total))
 
 
 # The faults of a file are listed once for each processor that read it; that is part of the digest.

@@ -167,10 +167,18 @@ class Queries:
         )
 
     def digests(self) -> dict[str, list[tuple[str, str, int, int]]]:
-        """`(source, path, rows, digest)` of every file in every table: what `doctor` compares."""
-        with self._cursor() as cursor:
+        """`(source, path, rows, digest)` of every file in every table: what `doctor` compares.
+
+        Files whose rows retention took are `digest.RETIRED`, unless there are rows of them.
+        """
+        with self._snapshot() as cursor:
             return {
-                table: [(*key, *found) for key, found in digest.by_file(cursor, table).items()]
+                table: [
+                    (*key, *found)
+                    for key, found in (
+                        digest.retired(cursor, table) | digest.by_file(cursor, table)
+                    ).items()
+                ]
                 for table in schema.data_tables(cursor)
             }
 

@@ -101,6 +101,7 @@ class Store:
         self._building: set[int] = set()
         self._spoiled: dict[int, SessionwatchError] = {}
         self._garbage = self._stored_generations() - self.ledger.generations()
+        self._retired = amending.retired_generations(db)
         newest = max(self._garbage | self.ledger.generations(), default=0)
         self._generations = itertools.count(newest + 1)
 
@@ -137,6 +138,11 @@ class Store:
         """A connection of one's own for reading; fetch all and close it."""
         with self._cursor_lock:
             return self._db.cursor()
+
+    @property
+    def tables(self) -> list[str]:
+        """Every table with rows of generations, those of processors that are gone included."""
+        return list(self._tables)
 
     @property
     def garbage_count(self) -> int:
@@ -222,6 +228,7 @@ class Store:
             collected = self._collect([Collect(limit=len(self._garbage))])
             receipt = amending.amend(self._db, change, tables=self._tables, user=self._user)
             left = {row[0] for row in self._db.execute("SELECT file_id FROM files").fetchall()}
+            retired = amending.retired_generations(self._db)
             self._db.execute("COMMIT")
         except duckdb.FatalException:
             raise
@@ -231,6 +238,7 @@ class Store:
         for key in self._files.keep(left):
             self.ledger.drop(key)
         self._garbage -= collected
+        self._retired = retired
         self.revision += 1
         return receipt
 
@@ -264,6 +272,10 @@ class Store:
         if current != commit.before or self.identity.refuses(self._named(after.key)):
             if after.generation in self._building | group.building:
                 group.garbage.add(after.generation)
+            return Receipt(fenced=True)
+        if current and _grows(current, after) and current.generation in self._retired:
+            # Some of its rows are retired, so new ones alone would be half a file: it is read whole.
+            group.entries[place] = current.outdated()
             return Receipt(fenced=True)
         group.entries[place] = after
         if commit.loss:
@@ -308,6 +320,11 @@ class Store:
             self._db.execute("ROLLBACK")
         except duckdb.TransactionException:
             return  # The failed statement ended the transaction itself.
+
+
+def _grows(before: LedgerEntry, after: LedgerEntry) -> bool:
+    """Does a commit add rows to those of the same load?"""
+    return before.generation == after.generation and before.committed_bytes != after.committed_bytes
 
 
 def _gather_rows(generation: int, rows: Mapping[str, RowSet], group: _Group) -> int:

@@ -7,6 +7,7 @@ import duckdb
 from core.identity import Identity
 from state.operations.audit import Audit
 from state.operations.book import Book
+from state.operations.expiry import Expiry
 from state.operations.people import People
 from state.operations.runs import RunRecords
 from state.operations.tokens import Tokens
@@ -28,4 +29,5 @@ class Desk:
         self.audit = Audit(self.book, now_us, monotonic_s)
         self.tokens = Tokens(self.book, now_us)
         self.runs = RunRecords(self.book, now_us)
+        self.expiry = Expiry(self.book)
         self.people = People(self.book, identity or Identity(), now_us)

@@ -96,8 +96,16 @@ class People:
         with self._book.change() as cursor:
             cursor.execute("DELETE FROM erased WHERE person = ?", [person])
             cursor.execute("INSERT INTO erased VALUES (?, ?, ?)", [person, self._now_us(), by])
+            # Before anything is taken: rather a rewritten file too many than one too few.
+            cursor.execute("INSERT INTO uncompacted VALUES (?)", [self._now_us()])
         self._learn()
         return frozenset({person})
+
+    def uncompacted_since_us(self) -> int | None:
+        """Since when there are bytes of somebody erased in the database file; None if there are
+        none."""
+        found: int | None = self._book.rows("SELECT min(since_us) FROM uncompacted")[0][0]
+        return found
 
     def readmit(self, person: str) -> None:
         """Read what is theirs again. Raises `ConfigurationError` if they were not erased."""
