@@ -97,7 +97,14 @@ def _retire(
 
 def retired_generations(db: duckdb.DuckDBPyConnection) -> set[int]:
     """Loads of which some table has no rows any more, on purpose."""
+    if not _has(db, "retired"):  # Before schema 5 nothing was.
+        return set()
     return {row[0] for row in db.execute("SELECT DISTINCT generation FROM retired").fetchall()}
+
+
+def _has(db: duckdb.DuckDBPyConnection, table: str) -> bool:
+    found = db.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = $1", [table])
+    return bool(found.fetchall())
 
 
 def _count(db: duckdb.DuckDBPyConnection, delete: str, users: Sequence[Any] | None = None) -> int:

@@ -274,7 +274,7 @@ class Store:
                 group.garbage.add(after.generation)
             return Receipt(fenced=True)
         if current and _grows(current, after) and current.generation in self._retired:
-            # Some of its rows are retired, so new ones alone would be half a file: it is read whole.
+            # Some of its rows are retired, so new ones alone would be half a file: all is read.
             group.entries[place] = current.outdated()
             return Receipt(fenced=True)
         group.entries[place] = after
