@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from core.acting import Principal
 from core.keys import SessionKey
 from core.rows import Amendment, Receipt
+from metrics.health import Check
 
 
 class Control(Protocol):
@@ -17,6 +18,9 @@ class Control(Protocol):
 
     def readiness(self) -> list[str]:
         """Why the service is not ready, one reason a line; empty if it is."""
+
+    def checks(self) -> Sequence[Check]:
+        """How every part of the service is, each with what to do about it."""
 
     def status(self) -> dict[str, Any]:
         """Files, bytes and states, in sum and by processor."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import ConfigurationError, SessionwatchError
-from service import cli_asks, cli_config, cli_people, cli_runs, cli_token
+from service import cli_asks, cli_config, cli_health, cli_people, cli_runs, cli_token
 from service.cli_options import DIFFERENT, IN_USE, WRONG_USE
 from service.cli_texts import Command, Group
 
@@ -38,7 +38,12 @@ app = typer.Typer(
     "is in use and nobody answers; 4 done, but some files failed. More in docs/cli.md.",
 )
 
-for _command in (*cli_runs.COMMANDS, *cli_asks.COMMANDS, cli_config.completion):
+for _command in (
+    *cli_runs.COMMANDS,
+    *cli_asks.COMMANDS,
+    *cli_health.COMMANDS,
+    cli_config.completion,
+):
     app.command(cls=Command)(_command)
 app.add_typer(cli_config.config, name="config")
 app.add_typer(cli_people.people, name="people")

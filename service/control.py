@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.keys import SessionKey
 from core.rows import Amendment, Commit, Receipt
+from metrics.health import Check
 from service import overview
 from service.engine import outdate
 from watcher.disk import Disk
@@ -29,6 +30,9 @@ class ServiceControl:
     def readiness(self) -> list[str]:
         reasons = [f"{name} is not running" for name in self._service.dead()]
         return reasons + self._service.observer.complaints() + self._service.sweeping.complaints()
+
+    def checks(self) -> Sequence[Check]:
+        return self._service.checkup.checks()
 
     def status(self) -> dict[str, Any]:
         queues = {

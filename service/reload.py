@@ -26,7 +26,8 @@ LIVE = frozenset(
             for name in (
                 "chunk_bytes", "line_max_bytes", "document_max_bytes", "session_max_bytes",
                 "tail_quiet_s", "stat_trust_s", "proof_max_s",
-                "attempts_max", "retry_first_s", "retry_max_s", "sql_s", "sql_rows_max",
+                "stuck_file_s", "attempts_max", "retry_first_s", "retry_max_s", "sql_s",
+                "sql_rows_max",
             )
         ),
     }

@@ -22,6 +22,7 @@ from metrics.instruments import Instruments
 from processors.registry import Registry
 from service import gauges, logs
 from service.backfill import Pool
+from service.checkup import Checkup
 from service.client import socket_path
 from service.clock import SystemClock
 from service.control import ServiceControl
@@ -115,6 +116,7 @@ class Service:
         self.gate = gate_of(settings, self.desk, self.clock)
         self.jobs = Jobs(self.desk, self._stopping.is_set)
         self.control = ServiceControl(self)
+        self.checkup = Checkup(self)
         self.retaining = Retaining(
             lambda: self.settings.retention, lambda: self.store.tables, self.control.amend,
             self.desk,

@@ -18,6 +18,7 @@ from core.keys import SessionKey, escape_path
 from core.ledger import LedgerEntry
 from core.prices import OwnPrice
 from state import digest, schema, sql
+from state.migrations import released
 from state.sandbox import Sandbox, storable
 from state.store import Store
 from state.times import iso_utc
@@ -181,6 +182,20 @@ class Queries:
                 ]
                 for table in schema.data_tables(cursor)
             }
+
+    def schema(self) -> tuple[int, int]:
+        """The schema version of the database as it is now, and the one this program needs.
+
+        Raises `TransientError` if the database does not answer.
+        """
+        try:
+            with self._cursor() as cursor:
+                return schema.version(cursor), len(released())
+        except duckdb.Error as error:
+            raise TransientError(
+                f"the database does not answer: {type(error).__name__}", reason="unreachable",
+                hint="see the log of the service",
+            ) from error  # fmt: skip
 
     def wrong_messages(self) -> list[str]:
         """Ids of messages whose tally is not what the rows say: none, or the tally is broken."""

@@ -31,3 +31,7 @@ class Desk:
         self.runs = RunRecords(self.book, now_us)
         self.expiry = Expiry(self.book)
         self.people = People(self.book, identity or Identity(), now_us)
+
+    def paused_by(self) -> dict[str, str]:
+        """Who paused each processor that is."""
+        return dict(self.book.rows("SELECT processor, by_whom FROM paused ORDER BY at_us"))

@@ -86,9 +86,11 @@ class RunRecords:
         return found
 
     def latest(self) -> list[dict[str, Any]]:
-        """The last run of each job, as `page` shows it."""
+        """The last run of each job, as `page` shows it, with `started_at_us`."""
         newest = "run_id IN (SELECT max(run_id) FROM runs GROUP BY job)"
-        return [_shown(row) for row in self._book.rows(f"{_SELECT} WHERE {newest} ORDER BY job")]
+        rows = self._book.rows(f"{_SELECT} WHERE {newest} ORDER BY job")
+        return [{**_shown(row), "started_at_us": row[_COLUMNS.index("started_at_us")]}
+                for row in rows]  # fmt: skip
 
 
 def _shown(row: tuple[Any, ...]) -> dict[str, Any]:
