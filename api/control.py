@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from core.acting import Principal
 from core.keys import SessionKey
 from core.rows import Amendment, Receipt
-from metrics.health import Check
+from metrics.checks import Check
 
 
 class Control(Protocol):

@@ -14,7 +14,7 @@ from api.endpoints import READERS, Ask, Endpoint
 from api.parts import Parts
 from core.acting import ADMIN
 from core.errors import TransientError
-from metrics.health import overall
+from metrics.checks import overall
 
 CACHED_US = 30 * 10**6
 

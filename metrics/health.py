@@ -1,17 +1,14 @@
 """What is well and what is not: rules over plain values, one check for each part. Pure.
 
 The rule: a check names the part that is at fault and says what to do about it, because words that
-send people to the wrong part are worse than none. `info` and `unknown` never make the whole less
-than healthy, a `warning` makes it degraded, an `error` unhealthy.
+send people to the wrong part are worse than none.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-Status = Literal["ok", "info", "unknown", "warning", "error"]
+from metrics.checks import Check, Finding, Status, amount, joined, span
 
-_ORDER: Sequence[Status] = ("ok", "unknown", "info", "warning", "error")
 GRACES = 4
 """After so many times its grace a file is stuck and not only late (as in the predecessor)."""
 WRITE_S_MAX = 60.0
@@ -24,29 +21,6 @@ FREE_LOW_BYTES = 2_000_000_000
 """As the alert SessionwatchDiskLow."""
 FREE_OUT_BYTES = 200_000_000
 """A checkpoint and what a statement spills need about that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """How one part is. `do` is empty where nobody needs to do anything."""
-
-    name: str
-    status: Status
-    text: str
-    do: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-    def told(self) -> dict[str, Any]:
-        """As JSON, for who may know everything."""
-        return asdict(self)
-
-
-class Finding(NamedTuple):
-    """One thing about a part; the worst of them gives the check its status."""
-
-    status: Status
-    text: str
-    do: str = ""
 
 
 class ProcessorFacts(NamedTuple):
@@ -124,12 +98,6 @@ class ShieldFacts(NamedTuple):
     left_s: float = 0.0
 
 
-def overall(checks: Iterable[Check]) -> str:
-    """healthy, degraded or unhealthy."""
-    found = {check.status for check in checks}
-    return "unhealthy" if "error" in found else "degraded" if "warning" in found else "healthy"
-
-
 def processor(facts: ProcessorFacts) -> Check:
     """Is everything that lies in the sources in this processor's tables?"""
     about = facts._asdict()
@@ -141,7 +109,7 @@ def processor(facts: ProcessorFacts) -> Check:
         found = [*_lateness(facts), *_failures(facts)]
     if not found:
         found = [_nothing_wrong(facts)]
-    return _check(f"processor:{name}", found, about)
+    return joined(f"processor:{name}", found, about)
 
 
 def _lateness(facts: ProcessorFacts) -> Iterable[Finding]:
@@ -152,7 +120,7 @@ def _lateness(facts: ProcessorFacts) -> Iterable[Finding]:
     if silent:
         yield Finding(
             "warning",
-            f"{_behind(facts)} have waited for up to {_time(facts.waiting_s)} and it has committed "
+            f"{_behind(facts)} have waited for up to {span(facts.waiting_s)} and it has committed "
             f"nothing {_since(facts.success_s)}",
             "the files are safe where they are; look at the checks `writer` and `disk`, and in the "
             f"log for {facts.name}",
@@ -160,7 +128,7 @@ def _lateness(facts: ProcessorFacts) -> Iterable[Finding]:
     elif stuck:
         yield Finding(
             "warning",
-            f"{facts.oldest} has waited for {_time(facts.waiting_s)}, while others were committed",
+            f"{facts.oldest} has waited for {span(facts.waiting_s)}, while others were committed",
             "what became of its last try: GET /api/v1/ledger/PATH; to try now: sessionwatch rescan "
             "--session PATH",
         )
@@ -196,7 +164,7 @@ def unavailable(name: str, reason: str) -> Check:
 
 def source(facts: SourceFacts) -> Check:
     """Would every change below a root be noticed?"""
-    return _check(f"source:{facts.name}", [_seen(facts)], {"swept_s": facts.swept_s})
+    return joined(f"source:{facts.name}", [_seen(facts)], {"swept_s": facts.swept_s})
 
 
 def _seen(facts: SourceFacts) -> Finding:
@@ -209,18 +177,18 @@ def _seen(facts: SourceFacts) -> Finding:
         )  # fmt: skip
     if facts.swept_s > LISTED_LATE * facts.every_s + LISTED_LATE_S:
         return Finding(
-            "warning", f"was last compared {_time(facts.swept_s)} ago",
+            "warning", f"was last compared {span(facts.swept_s)} ago",
             "its file system does not answer, or slowly: look at its mount and its disk",
         )  # fmt: skip
     if facts.blind:
         text = "is not watched, so changes are noticed by comparing alone"
         return Finding("warning", text, facts.blind)
-    return Finding("ok", f"watched, and compared {_time(facts.swept_s)} ago")
+    return Finding("ok", f"watched, and compared {span(facts.swept_s)} ago")
 
 
 def writer(facts: WriterFacts) -> Check:
     """Do rows reach the database?"""
-    return _check("writer", [_written(facts)], facts._asdict())
+    return joined("writer", [_written(facts)], facts._asdict())
 
 
 def _written(facts: WriterFacts) -> Finding:
@@ -228,9 +196,7 @@ def _written(facts: WriterFacts) -> Finding:
         return Finding("error", "the writer has ended", "restart the service; the log says why")
     disk = "look at the disk under the database, and at what else runs on it"
     if facts.writing_s > WRITE_S_MAX:
-        text = (
-            f"a transaction has taken {_time(facts.writing_s)} so far, {facts.depth} commits wait"
-        )
+        text = f"a transaction has taken {span(facts.writing_s)} so far, {facts.depth} commits wait"
         return Finding("warning", text, disk)
     if facts.depth > 0.8 * facts.depth_max:
         return Finding("warning", f"{facts.depth} commits wait: workers are held up", disk)
@@ -240,7 +206,7 @@ def _written(facts: WriterFacts) -> Finding:
 def database(facts: DatabaseFacts) -> Check:
     """Is the file as this program needs it?"""
     found = list(_amiss(facts)) or [Finding("ok", f"schema {facts.schema}")]
-    return _check("database", found, facts._asdict())
+    return joined("database", found, facts._asdict())
 
 
 def _amiss(facts: DatabaseFacts) -> Iterable[Finding]:
@@ -253,20 +219,20 @@ def _amiss(facts: DatabaseFacts) -> Iterable[Finding]:
         )  # fmt: skip
     if facts.log_bytes > 2 * facts.log_bytes_max:
         yield Finding(
-            "warning", f"its log has {_size(facts.log_bytes)} and no checkpoint takes it in",
+            "warning", f"its log has {amount(facts.log_bytes)} and no checkpoint takes it in",
             "a reader holds an old state: end long statements, or restart",
         )  # fmt: skip
     if facts.erased_s is not None:
         yield Finding(
             "warning",
-            f"bytes of somebody who was erased {_time(facts.erased_s)} ago are still in the file",
+            f"bytes of somebody who was erased {span(facts.erased_s)} ago are still in the file",
             "stop the service, sessionwatch compact, start it",
         )
 
 
 def disk(free_bytes: int, total_bytes: int) -> Check:
     """Is there room for the database?"""
-    text = f"{_size(free_bytes)} of {_size(total_bytes)} are free beside the database"
+    text = f"{amount(free_bytes)} of {amount(total_bytes)} are free beside the database"
     do = "make room there; nothing is lost, and nothing new comes in once it is full"
     facts = {"free_bytes": free_bytes, "total_bytes": total_bytes}
     status: Status = "error" if free_bytes < FREE_OUT_BYTES else "warning"
@@ -277,13 +243,13 @@ def disk(free_bytes: int, total_bytes: int) -> Check:
 
 def job(facts: JobFacts) -> Check:
     """How did the last run of a job end?"""
-    return _check(f"job:{facts.name}", [_ran(facts)], facts._asdict())
+    return joined(f"job:{facts.name}", [_ran(facts)], facts._asdict())
 
 
 def _ran(facts: JobFacts) -> Finding:
-    when = f"{_time(facts.started_s)} ago"
+    when = f"{span(facts.started_s)} ago"
     if facts.state == "running":
-        return Finding("ok", f"runs since {_time(facts.started_s)}")
+        return Finding("ok", f"runs since {span(facts.started_s)}")
     if facts.state == "ok":
         return Finding("ok", f"ran {when}")
     if facts.state in ("interrupted", "cancelled"):
@@ -317,7 +283,7 @@ def shield(facts: ShieldFacts) -> Check:
         return Check(name, "ok", "not wanted: shield_days is 0", facts=about)
     if not facts.files:
         return Check(name, "ok", "no unread session is near its end", facts=about)
-    when = f"in {_time(facts.left_s)}" if facts.left_s > 0 else "at any time"
+    when = f"in {span(facts.left_s)}" if facts.left_s > 0 else "at any time"
     return Check(
         name, "warning",
         f"{_files(facts.files)} not read by every line processor, and agents delete them "
@@ -327,16 +293,9 @@ def shield(facts: ShieldFacts) -> Check:
     )  # fmt: skip
 
 
-def _check(name: str, found: Sequence[Finding], facts: Mapping[str, Any]) -> Check:
-    worst = max(found, key=lambda one: _ORDER.index(one.status))
-    ordered = [worst, *(one for one in found if one is not worst)]
-    text = "; ".join(one.text for one in ordered)
-    return Check(name, worst.status, text, "; ".join(one.do for one in ordered if one.do), facts)
-
-
 def _behind(facts: ProcessorFacts) -> str:
     noun = "file" if facts.behind_files == 1 else "files"
-    return f"{facts.behind_files} {noun} ({_size(facts.behind_bytes)})"
+    return f"{facts.behind_files} {noun} ({amount(facts.behind_bytes)})"
 
 
 def _files(count: int) -> str:
@@ -344,21 +303,4 @@ def _files(count: int) -> str:
 
 
 def _since(seconds: float | None) -> str:
-    return "yet" if seconds is None else f"for {_time(seconds)}"
-
-
-def _time(seconds: float) -> str:
-    """The largest unit that leaves two digits or so."""
-    for unit, length_s in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length_s:
-            return f"{seconds / length_s:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} seconds"
-
-
-def _size(size_bytes: int) -> str:
-    size = float(size_bytes)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
+    return "yet" if seconds is None else f"for {span(seconds)}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import SessionwatchError
 from core.ledger import FileStat, LedgerEntry
 from metrics import health
-from metrics.health import Check
+from metrics.checks import Check
 from service import shield
 from state.store import WAL_BYTES_MAX
 

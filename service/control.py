@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.keys import SessionKey
 from core.rows import Amendment, Commit, Receipt
-from metrics.health import Check
+from metrics.checks import Check
 from service import overview
 from service.engine import outdate
 from watcher.disk import Disk

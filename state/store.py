@@ -11,9 +11,7 @@ transaction open, so everything here fetches all.
 
 import itertools
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +21,6 @@ from core.errors import PermanentError, SessionwatchError
 from core.identity import Identity
 from core.keys import SessionKey, user_of
 from core.ledger import LedgerEntry
-from core.loss import Loss
 from core.rows import (
     QUARANTINE,
     QUARANTINE_COLUMNS,
@@ -34,11 +31,11 @@ from core.rows import (
     Command,
     Commit,
     Receipt,
-    RowSet,
 )
 from core.tables import columns
 from state import amending, ledger, losses, schema
 from state.files import FileIds
+from state.group import Group, grows
 from state.inserts import Appenders
 from state.ledger import LedgerMirror
 from state.migrations import Migration, released
@@ -55,18 +52,6 @@ class Declares(Protocol):
 
     name: str
     tables: Mapping[str, type]
-
-
-@dataclass(slots=True)
-class _Group:
-    """What one transaction will write, gathered before any SQL runs."""
-
-    receipts: list[Receipt | Exception] = field(default_factory=list)
-    entries: dict[tuple[str, SessionKey], LedgerEntry] = field(default_factory=dict)
-    rows: dict[str, list[tuple[int, RowSet]]] = field(default_factory=lambda: defaultdict(list))
-    losses: list[tuple[LedgerEntry, Loss]] = field(default_factory=list)
-    building: set[int] = field(default_factory=set)
-    garbage: set[int] = field(default_factory=set)
 
 
 class Store:
@@ -199,7 +184,7 @@ class Store:
         return error
 
     def _apply(self, commands: Sequence[Command]) -> list[Receipt | Exception]:
-        group = _Group()
+        group = Group()
         for command in commands:
             group.receipts.append(self._gather(command, group))
         self._db.execute("BEGIN")
@@ -245,7 +230,7 @@ class Store:
     def _user(self, key: SessionKey) -> str:
         return self.identity.resolve(self._named(key))
 
-    def _gather(self, command: Command, group: _Group) -> Receipt | Exception:
+    def _gather(self, command: Command, group: Group) -> Receipt | Exception:
         match command:
             case Commit():
                 return self._gather_commit(command, group)
@@ -253,7 +238,7 @@ class Store:
                 return self._spoiled[generation]
             case Chunk(generation, rows):
                 group.building.add(generation)
-                return Receipt(rows_written=_gather_rows(generation, rows, group))
+                return Receipt(rows_written=group.take(generation, rows))
             case Abandon(generation):
                 # What is live already stays: only rows that nobody sees are given up.
                 unseen = self._building | group.building | self._spoiled.keys()
@@ -262,7 +247,7 @@ class Store:
             case _:
                 return Receipt()
 
-    def _gather_commit(self, commit: Commit, group: _Group) -> Receipt | Exception:
+    def _gather_commit(self, commit: Commit, group: Group) -> Receipt | Exception:
         after = commit.after
         if after.generation in self._spoiled:
             group.garbage.add(after.generation)
@@ -273,7 +258,7 @@ class Store:
             if after.generation in self._building | group.building:
                 group.garbage.add(after.generation)
             return Receipt(fenced=True)
-        if current and _grows(current, after) and current.generation in self._retired:
+        if current and grows(current, after) and current.generation in self._retired:
             # Some of its rows are retired, so new ones alone would be half a file: all is read.
             group.entries[place] = current.outdated()
             return Receipt(fenced=True)
@@ -282,7 +267,7 @@ class Store:
             group.losses.append((after, commit.loss))
         if current and current.generation and current.generation != after.generation:
             group.garbage.add(current.generation)
-        return Receipt(rows_written=_gather_rows(after.generation, commit.rows, group))
+        return Receipt(rows_written=group.take(after.generation, commit.rows))
 
     def _write_entries(
         self, entries: Mapping[tuple[str, SessionKey], LedgerEntry]
@@ -320,17 +305,3 @@ class Store:
             self._db.execute("ROLLBACK")
         except duckdb.TransactionException:
             return  # The failed statement ended the transaction itself.
-
-
-def _grows(before: LedgerEntry, after: LedgerEntry) -> bool:
-    """Does a commit add rows to those of the same load?"""
-    return before.generation == after.generation and before.committed_bytes != after.committed_bytes
-
-
-def _gather_rows(generation: int, rows: Mapping[str, RowSet], group: _Group) -> int:
-    written = 0
-    for table, row_set in rows.items():
-        if len(row_set):
-            group.rows[table].append((generation, row_set))
-            written += len(row_set)
-    return written

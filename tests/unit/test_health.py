@@ -5,15 +5,14 @@ from dataclasses import replace
 import pytest
 
 from metrics import health
+from metrics.checks import Check, overall
 from metrics.health import (
-    Check,
     DatabaseFacts,
     JobFacts,
     ProcessorFacts,
     ShieldFacts,
     SourceFacts,
     WriterFacts,
-    overall,
 )
 
 READ = ProcessorFacts(
@@ -51,7 +50,7 @@ def test_info_and_unknown_never_make_the_whole_less_than_healthy(statuses, whole
          "sessionwatch rescan"),
         (BEHIND._replace(waiting_s=90.0, stuck_s=80.0), "warning", "has waited", "rescan"),
         (BEHIND._replace(waiting_s=50.0, stuck_s=40.0), "warning", "has waited", "rescan"),
-        (READ._replace(parked=2), "warning", "2 files are given up", "quarantine --processor usage"),
+        (READ._replace(parked=2), "warning", "2 files are given up", "sessionwatch quarantine"),
         (READ._replace(retrying=1), "info", "1 file is failed", ""),
         (READ._replace(parked=1, retrying=1), "warning", "given up; 1 file", "quarantine"),
         (BEHIND._replace(waiting_s=9e9, parked=1, paused_by="amara"), "info", "paused by amara",
