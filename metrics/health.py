@@ -11,6 +11,8 @@ from metrics.checks import Check, Finding, Status, amount, joined, span
 
 GRACES = 4
 """After so many times its grace a file is stuck and not only late (as in the predecessor)."""
+ATTEMPTS_MANY = 4
+"""With waits of 5, 10, 20 and 40 s between tries it has lasted for a minute, and is no hiccup."""
 WRITE_S_MAX = 60.0
 """A transaction is milliseconds; one of a minute has a disk to blame."""
 LISTED_LATE = 3
@@ -26,7 +28,8 @@ FREE_OUT_BYTES = 200_000_000
 class ProcessorFacts(NamedTuple):
     """`waiting_s` is how long the oldest file has been known to wait, `lag_s` how long ago it
     changed; both compare files with the ledger. `success_s`: since its last commit, None if there
-    is none. `listed`: every source was compared since the start."""
+    is none. `listed`: every source was compared since the start. `attempts`: the most of any file
+    that is tried again."""
 
     name: str
     listed: bool
@@ -42,6 +45,7 @@ class ProcessorFacts(NamedTuple):
     grace_s: float
     stuck_s: float
     paused_by: str | None = None
+    attempts: int = 0
 
 
 class SourceFacts(NamedTuple):
@@ -144,8 +148,11 @@ def _failures(facts: ProcessorFacts) -> Iterable[Finding]:
             f"why: sessionwatch quarantine --processor {facts.name}; they are tried again when "
             "they change, or with sessionwatch rescan",
         )
-    if facts.retrying:
-        yield Finding("info", f"{_files(facts.retrying)} failed and tried again by themselves")
+    if facts.attempts >= ATTEMPTS_MANY:
+        text = f"{_files(facts.retrying)} tried again, one of them for the {facts.attempts}th time"
+        yield Finding("warning", text, f"why: sessionwatch quarantine --processor {facts.name}")
+    elif facts.retrying:
+        yield Finding("info", f"{_files(facts.retrying)} tried again after a failure")
 
 
 def _nothing_wrong(facts: ProcessorFacts) -> Finding:

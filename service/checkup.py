@@ -66,6 +66,7 @@ class Checkup:
             lag_s=behind.lag_s(now_us),
             parked=sum(one.status == "parked" for one in entries),
             retrying=sum(one.status == "retrying" for one in entries),
+            attempts=max((e.attempts for e in entries if e.status == "retrying"), default=0),
             success_s=None if success_us is None else max(0.0, (now_us - success_us) / 1e6),
             grace_s=grace_s,
             stuck_s=service.settings.limits.stuck_file_s or health.GRACES * grace_s,
