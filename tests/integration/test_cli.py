@@ -81,7 +81,7 @@ def command(*words, **options):
 def test_every_command_of_the_design_is_there():
     asks = {"status", "processors", "quarantine", "usage", "sql"}
 
-    assert set(COMMANDS) == asks | {"serve", "ingest", "rescan", "doctor", "process"}
+    assert set(COMMANDS) == asks | {"serve", "ingest", "rescan", "doctor", "compact", "process"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
