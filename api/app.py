@@ -19,6 +19,7 @@ from api import (
     auditing,
     changing,
     forced,
+    health,
     openapi,
     operating,
     people,
@@ -36,7 +37,7 @@ from core.errors import SessionwatchError
 GROUPS = (
     reading.endpoints, changing.endpoints, operating.endpoints, running.endpoints, forced.endpoints,
     auditing.endpoints, accounts.endpoints, people.endpoints, signing_in.endpoints,
-    uploads.endpoints,
+    uploads.endpoints, health.endpoints,
 )  # fmt: skip
 
 

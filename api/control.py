@@ -7,6 +7,7 @@ from core.acting import Principal
 from core.keys import SessionKey
 from core.rows import Amendment, Receipt
 from core.uploads import Arrival, Stored
+from metrics.checks import Check
 
 
 class Uploads(Protocol):
@@ -60,6 +61,9 @@ class Control(Protocol):
 
     def readiness(self) -> list[str]:
         """Why the service is not ready, one reason a line; empty if it is."""
+
+    def checks(self) -> Sequence[Check]:
+        """How every part of the service is, each with what to do about it."""
 
     def status(self) -> dict[str, Any]:
         """Files, bytes and states, in sum and by processor."""

@@ -91,6 +91,7 @@ class _People:
             "tokens_revoked": revoked,
             "files_deleted": len(keys) - len(left),
             "files_left": left[:1000],
+            "compaction_needed": self._desk.people.uncompacted_since_us() is not None,
         }  # fmt: skip
         ask.note.failed = ask.body.files and bool(left)
         ask.note.params |= {**report, "files_left": len(left)}

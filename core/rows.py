@@ -111,10 +111,12 @@ class Erase:
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """Take the rows of files that last changed before this time out of one table."""
+    """Take the rows of files that last changed before this time out of one table, of `limit`
+    files at most: none is left when nothing was taken."""
 
     table: str
     before_us: int
+    limit: int = 2000
 
 
 Amendment = Reassign | Erase | Retire

@@ -33,6 +33,7 @@ ENGINE_TABLES = frozenset(
         "quarantine_lines",
         "schema_migrations",
         "losses",
+        "uncompacted",
         "all_events",
         "all_messages",
         "all_prompts",

@@ -14,6 +14,7 @@ from service import (
     cli_backup,
     cli_collect,
     cli_config,
+    cli_health,
     cli_operate,
     cli_people,
     cli_push,
@@ -55,6 +56,7 @@ for _command in (
     *cli_backup.COMMANDS,
     *cli_operate.COMMANDS,
     *cli_push.COMMANDS,
+    *cli_health.COMMANDS,
     cli_config.completion,
 ):
     app.command(cls=Command)(_command)

@@ -99,7 +99,7 @@ def erase(
     """Take everything of a person out of every table, and read nothing of theirs again.
 
     Says what it took. Without --files the session files stay on disk and are listed. Backups and
-    copies elsewhere are not touched.
+    copies elsewhere are not touched. The bytes leave the database file with `sessionwatch compact`.
 
     \b
     sessionwatch people erase amara --confirm amara --files
@@ -118,6 +118,9 @@ def erase(
         printing.line(f"{found['files_deleted']:>10}  files deleted")
         for left in found["files_left"]:
             printing.note(f"still on disk: {left}")
+        if found["compaction_needed"]:
+            printing.note("their bytes stay in the file until it is rewritten, with the service "
+                          "stopped: sessionwatch compact")  # fmt: skip
     if files and found["files_left"]:
         raise typer.Exit(DIFFERENT)
 

@@ -180,6 +180,36 @@ def _changes(asked: "Answers") -> list[str]:
         return []
 
 
+def compact(
+    if_needed: Annotated[
+        bool, typer.Option("--if-needed", help="Only if somebody was erased since the last time.")
+    ] = False,
+    json: Json = False,
+    db: Db = None,
+    config: Config = None,
+) -> None:
+    """Write the database file anew, without what was deleted.
+
+    Bytes of deleted rows stay in the file otherwise. The service must be stopped. The new file is
+    compared with the old one in every table before it takes its place; it needs as much room again.
+
+    \b
+    sessionwatch compact --db /var/lib/sessionwatch/sessionwatch.duckdb
+    sessionwatch compact --if-needed            (after `people erase`, before each start)
+    """
+    settings = settings_of(db, config)
+    from service import printing
+    from service.compact import compact as run
+
+    found = run(settings, if_needed=if_needed)
+    if json:
+        printing.as_json(found)
+    elif found["done"]:
+        printing.line(f"{found['bytes_before']} bytes before, {found['bytes']} now")
+    else:
+        printing.note("nobody was erased: nothing to do")
+
+
 def process(
     file: Annotated[Path, typer.Argument(help="A session file, also .gz or .zst.")],
     processor: Annotated[str, typer.Option(help="Whose rows.")],
@@ -214,4 +244,4 @@ def _require_sources(settings: "Settings", roots: Sequence[Path] | None) -> None
         )  # fmt: skip
 
 
-COMMANDS = (serve, ingest, rescan, doctor, process)
+COMMANDS = (serve, ingest, rescan, doctor, compact, process)

@@ -12,6 +12,7 @@ from api.control import Uploads
 from core.errors import ConfigurationError
 from core.keys import SessionKey
 from core.rows import Amendment, Receipt
+from metrics.checks import Check
 from service import overview
 from service.operator import Operator
 from watcher.disk import Disk
@@ -44,6 +45,9 @@ class ServiceControl:
     def readiness(self) -> list[str]:
         reasons = [f"{name} is not running" for name in self._service.dead()]
         return reasons + self._service.observer.complaints() + self._service.sweeping.complaints()
+
+    def checks(self) -> Sequence[Check]:
+        return self._service.checkup.checks()
 
     def status(self) -> dict[str, Any]:
         queues = overview.queues(self._service.engine.lanes, self._service.clock.monotonic_s())

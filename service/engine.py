@@ -21,6 +21,7 @@ from metrics.instruments import Instruments
 from processors.registry import Registry
 from service.decoding import SharedDecoding
 from service.limits import Limits
+from service.unread import Unread
 from service.worker import Worker
 from service.world import Backfill, World
 from watcher.settle import Pace, Quiet, Settler
@@ -38,6 +39,7 @@ class Lane:
     queue: WorkQueue
     worker: Worker
     wants: Callable[[str], object]
+    unread: Unread
 
     def run(self, timeout_s: float) -> bool:
         """Take one settled key, if there is one within the time, and do what it needs."""
@@ -120,7 +122,7 @@ class Engine:
         files are gone.
         """
         world = self.world
-        started_s = world.clock.monotonic_s()
+        started_s, began_us = world.clock.monotonic_s(), world.clock.now_us()
         walk = world.files.walk(source)
         on_disk = dict(walk)
         world.names.forget()
@@ -139,6 +141,7 @@ class Engine:
                 proof_max_us=int(world.limits.proof_max_s * 1e6),
                 unlisted=walk.unlisted,
             )
+            lane.unread.swept(source, {key: on_disk[key] for key in found.touch}, began_us)
             # What waits already is left alone: a file is not less quiet for being looked at.
             new = [key for key in found.touch if lane.worker.losses.expect(key, on_disk[key])]
             for key in (*new, *found.gone):
@@ -170,7 +173,8 @@ class Engine:
             self.world, processor, lambda key, after_s: queue.touch(key, after_s=after_s)
         )
         wants = re.compile("|".join(translate(pattern) for pattern in processor.match)).match
-        return Lane(processor, queue, worker, wants)
+        unread = Unread(processor.name, processor.version, self.world.ledger)
+        return Lane(processor, queue, worker, wants, unread)
 
 
 def _settling(processor: Any, *, at_once: bool) -> Pace | Quiet:

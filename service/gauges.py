@@ -3,6 +3,7 @@
 The rule: a gauge is read from the part itself when somebody scrapes, so no thread keeps it.
 """
 
+import math
 import shutil
 import time
 from contextlib import suppress
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metrics.usage import UsageCollector
+from service.checkup import last_success_us
 from state.usage.ccusage import COUNTINGS
 from state.usage.exposition import Exposition
 
@@ -57,9 +59,11 @@ def register(service: "Service") -> None:
         watch("queue_oldest_seconds", "Wait of the oldest due key", waited, processor=name)
         paused = partial(_paused, lane)
         watch("paused", "1 while an operator has paused the processor", paused, processor=name)
+        _unread(service, lane)
         for status in ("ok", "retrying", "parked"):
             counted = partial(_count, service, name, status)
             watch("files", "Known files by state", counted, processor=name, status=status)
+    _shield(service)
     service.instruments.watch_process()
     for counting in COUNTINGS:
         beyond = partial(service.tallier.beyond_ccusage, counting)
@@ -75,6 +79,45 @@ def _behind(service: "Service") -> float:
 
 def _behind_s(service: "Service") -> float:
     return service.uploads.reconciling.recent().oldest_behind_s if service.uploads else 0.0
+
+
+def _unread(service: "Service", lane: "Lane") -> None:
+    """What lies in the sources and not in the tables: files compared with the ledger."""
+    watch, name = service.instruments.watch, lane.processor.name
+
+    def files() -> float:
+        return float(lane.unread.behind().files)
+
+    def size_bytes() -> float:
+        return float(lane.unread.behind().size_bytes)
+
+    def waiting_s() -> float:
+        return lane.unread.behind().waiting_s(service.clock.now_us())
+
+    def success_s() -> float:
+        at_us = last_success_us(list(service.store.ledger.entries(name)))
+        return math.nan if at_us is None else at_us / 1e6
+
+    watch("unread_files", "Files that wait for the processor", files, processor=name)
+    watch("unread_bytes", "Bytes of theirs that are not committed", size_bytes, processor=name)
+    watch("oldest_pending_seconds", "How long the first of them waits", waiting_s, processor=name)
+    text = "When the processor last committed; NaN before it did"
+    watch("last_success_timestamp_seconds", text, success_s, processor=name)
+
+
+def _shield(service: "Service") -> None:
+    """What agents are about to delete unread."""
+
+    def files() -> float:
+        return float(sum(one.files for one in service.checkup.shields()))
+
+    def left_s() -> float:
+        ends = [one.left_s for one in service.checkup.shields() if one.files]
+        return min(ends, default=math.nan)
+
+    watch = service.instruments.watch
+    watch("shield_files", "Unread sessions that their agent deletes soon", files)
+    watch("shield_left_seconds", "Until the first of them goes; NaN if there is none", left_s)
 
 
 def _blind(observer: "Observer", source: str) -> float:

@@ -16,11 +16,19 @@ LIVE = frozenset(
         "sweep_s", "poll_s", "drain_s", "log_format", "log_level",
         "runs.files_max", "runs.budget_s",
         *(
+            f"retention.{name}"
+            for name in (
+                "tables", "audit_days", "runs_days", "uploads_days", "shield_days",
+                "shield_warn_days",
+            )
+        ),
+        *(
             f"limits.{name}"
             for name in (
                 "chunk_bytes", "line_max_bytes", "document_max_bytes", "session_max_bytes",
                 "tail_quiet_s", "stat_trust_s", "proof_max_s",
-                "attempts_max", "retry_first_s", "retry_max_s", "sql_s", "sql_rows_max",
+                "stuck_file_s", "attempts_max", "retry_first_s", "retry_max_s", "sql_s",
+                "sql_rows_max",
             )
         ),
     }

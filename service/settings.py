@@ -15,6 +15,7 @@ from core.prices import OwnPrice
 from service.collecting.settings import CollectorSettings
 from service.limits import Limits
 from service.pushing.settings import PushSettings
+from service.retention import RetentionSettings
 from service.rules import (
     Rule,
     choice,
@@ -117,6 +118,7 @@ class Settings:
     runs: RunLimits = field(default_factory=RunLimits)
     uploads: UploadSettings = field(default_factory=UploadSettings)
     push: PushSettings = field(default_factory=PushSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
 
 
 def value_of(settings: Settings, name: str) -> Any:

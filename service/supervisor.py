@@ -19,6 +19,7 @@ from metrics.instruments import Instruments
 from processors.registry import Registry
 from service import gauges, logs
 from service.backfill import Pool
+from service.checkup import Checkup
 from service.client import socket_path
 from service.clock import SystemClock
 from service.clocked import scheduler_of
@@ -31,6 +32,7 @@ from service.job_list import Collect, Work, jobs_of
 from service.lanes import LaneThreads
 from service.operator import Operator
 from service.reload import attempt
+from service.retaining import Retaining
 from service.settings import Settings
 from service.sweeping import Sweeping
 from service.tallier import Tallier
@@ -114,6 +116,7 @@ class Service:
                 "hold": self.holding.look,
                 "rest": self._rest,
                 "tokens": lambda: keep_uses(self.desk),
+                "retain": lambda: self.retaining.look(self.jobs),
             },
             self.clock,
         )
@@ -137,6 +140,12 @@ class Service:
         collect = self._collect_sessions or of_homes
         self.jobs = jobs_of(self, self._stopping.is_set, collect, self._remember)
         self.control = ServiceControl(self)
+        self.checkup = Checkup(self)
+        self.retaining = Retaining(
+            lambda: self.settings.retention, lambda: self.store.tables, self.control.amend,
+            self.desk,
+        )  # fmt: skip
+        self.jobs.add(self.retaining.job)
         self.scheduler = scheduler_of(
             settings, registry, self.jobs, self.desk.last_runs, self.clock, self.instruments
         )

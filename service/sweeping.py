@@ -36,13 +36,14 @@ class Sweeping:
         self._on_swept = on_swept
         self._on_refused = on_refused
         self._listed: dict[str, bool] = {}
+        self._swept_s: dict[str, float] = {}
         self._ended_s = self._took_s = 0.0
 
     def all(self, every_s: float) -> float:
         """Sweep all sources. The seconds to wait until the next time."""
         self._took_s = self._sweep(self._engine.sources)
         self._ended_s = self._clock.monotonic_s()
-        return max(every_s, SWEEP_SHARE * self._took_s)
+        return self.every_s(every_s)
 
     def poll(self, sources: Iterable[str], every_s: float) -> float:
         """Sweep these sources, because no event speaks for them; as `all`."""
@@ -52,6 +53,19 @@ class Sweeping:
         """When to begin a sweep that the watcher asks for, in seconds from now."""
         rested_s = self._clock.monotonic_s() - self._ended_s
         return max(0.0, HURRY_SHARE * self._took_s - rested_s)
+
+    def every_s(self, wanted_s: float) -> float:
+        """How far apart sweeps of all sources really are."""
+        return max(wanted_s, SWEEP_SHARE * self._took_s)
+
+    def listed(self, source: str) -> bool | None:
+        """Could it be listed the last time? None if nobody tried yet."""
+        return self._listed.get(source)
+
+    def rested_s(self, source: str) -> float | None:
+        """Since it was last compared with the ledger; None if it never was."""
+        swept_s = self._swept_s.get(source)
+        return None if swept_s is None else self._clock.monotonic_s() - swept_s
 
     def complaints(self) -> list[str]:
         """Which sources were not or could not be listed."""
@@ -72,6 +86,7 @@ class Sweeping:
                 self._on_refused(source)
                 continue
             self._listed[source] = True
+            self._swept_s[source] = self._clock.monotonic_s()
             log.debug(
                 "swept", extra={"source": source, "files": swept.files, "found": swept.touched}
             )

@@ -39,6 +39,8 @@ class Tallier:
         self._instruments = instruments
         self._tallied: object = None
         self._beyond: dict[str, int] = {}
+        self.failed: str | None = None
+        """Why the last count failed; None if it did not."""
         jobs = {"tally": self._tally_up, "compare": self._compare}
         self._timer = Timer(jobs, clock, "tallier")
 
@@ -81,10 +83,11 @@ class Tallier:
         rest_s = EVERY_S
         try:
             self._queries.catch_up()
-            self._tallied = wanted
+            self._tallied, self.failed = wanted, None
         except SessionwatchError as error:
             if error.reason != "stopping":
                 log.warning("tally_failed", extra={"error": str(error)})
+                self.failed = str(error)
             rest_s = FAILED_S
         took_s = self._clock.monotonic_s() - started_s
         self._instruments.tally_seconds.observe(took_s)

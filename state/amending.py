@@ -36,8 +36,10 @@ def amend(
             report = _reassign(db, user)
         case Erase(users):
             report = _erase(db, sorted(users), tables) | _erase_archive(db, users, person)
-        case Retire(table, before_us):
-            report = _retire(db, table, before_us, tables)
+        case Retire():
+            report = _retire(db, change, tables)
+    # What is retired of a load that is not live any more nobody can miss.
+    db.execute("DELETE FROM retired WHERE generation NOT IN (SELECT generation FROM ledger)")
     if any(report.values()):
         db.execute("UPDATE amended SET times = times + 1")
     return Receipt(rows_written=0, report=report)
@@ -100,16 +102,35 @@ def _erase_archive(
 
 
 def _retire(
-    db: duckdb.DuckDBPyConnection, table: str, before_us: int, tables: Collection[str]
+    db: duckdb.DuckDBPyConnection, change: Retire, tables: Collection[str]
 ) -> dict[str, int]:
+    """All rows of a file or none: what is listed in `retired` has no row in that table."""
+    table = change.table
     if table not in tables:
         return {table: 0}
-    old = (
-        f"SELECT generation FROM ledger WHERE mtime_ns < {before_us * 1000} AND generation IN "
-        f'(SELECT generation FROM raw."{table}")'
+    db.execute(
+        "CREATE OR REPLACE TEMP TABLE retiring AS SELECT generation FROM ledger "
+        f'WHERE mtime_ns < $1 AND generation IN (SELECT generation FROM raw."{table}") '
+        "ORDER BY generation LIMIT $2",
+        [change.before_us * 1000, change.limit],
     )
-    db.execute(f"INSERT INTO retired SELECT '{table}', generation FROM ({old})")
-    return {table: _count(db, f'DELETE FROM raw."{table}" WHERE generation IN ({old})')}
+    which = "generation IN (SELECT generation FROM retiring)"
+    db.execute("INSERT INTO retired SELECT $1, generation FROM retiring", [table])
+    report = {table: _count(db, f'DELETE FROM raw."{table}" WHERE {which}')}
+    db.execute("DROP TABLE retiring")
+    return report
+
+
+def retired_generations(db: duckdb.DuckDBPyConnection) -> set[int]:
+    """Loads of which some table has no rows any more, on purpose."""
+    if not _has(db, "retired"):  # Before schema 5 nothing was.
+        return set()
+    return {row[0] for row in db.execute("SELECT DISTINCT generation FROM retired").fetchall()}
+
+
+def _has(db: duckdb.DuckDBPyConnection, table: str) -> bool:
+    found = db.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = $1", [table])
+    return bool(found.fetchall())
 
 
 def _count(db: duckdb.DuckDBPyConnection, delete: str, users: Sequence[Any] | None = None) -> int:

@@ -24,6 +24,20 @@ class FileDigest(NamedTuple):
     digest: int
 
 
+RETIRED = FileDigest(0, -1)
+"""Of a file whose rows in a table retention took: they are missing on purpose."""
+
+
+def retired(cursor: duckdb.DuckDBPyConnection, table: str) -> dict[SessionKey, FileDigest]:
+    """The files of which a table has no rows because retention took them."""
+    rows = cursor.execute(
+        "SELECT f.source, f.path FROM retired r JOIN ledger l USING (generation) "
+        "JOIN files f USING (file_id) WHERE r.table_name = $1",
+        [table],
+    ).fetchall()
+    return {SessionKey(*row): RETIRED for row in rows}
+
+
 def by_file(
     cursor: duckdb.DuckDBPyConnection, table: str, *, gone: bool = False
 ) -> dict[SessionKey, FileDigest]:

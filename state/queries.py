@@ -4,8 +4,6 @@ The rule: a reader has its own cursor, fetches all and closes it, so that nothin
 the writer up. Every list has a limit and can be continued with `after`.
 """
 
-import base64
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -17,7 +15,8 @@ from core.errors import ConfigurationError, TransientError
 from core.keys import SessionKey, stored_names
 from core.ledger import LedgerEntry
 from core.prices import OwnPrice
-from state import digest, failing, schema, sql
+from state import digest, failing, places, schema, sql
+from state.migrations import released
 from state.sandbox import Sandbox, storable
 from state.store import Store
 from state.times import iso_utc
@@ -27,7 +26,6 @@ from state.usage.tally import Tally
 
 _QUERIES = sql.load("queries.sql")
 _START = ("", "", "", -1, "", "")
-_PLACE = ("source", "path", "processor", "offset", "kind", "reason")
 
 
 class Queries:
@@ -67,7 +65,7 @@ class Queries:
             raise ConfigurationError(
                 f"unknown kind {kind!r}", reason="bad_parameter", hint="known: line, file"
             )
-        start = _decoded(after) if after else _START
+        start = places.decoded(after) if after else _START
         with self._cursor() as cursor:
             asked = [*start, storable(processor), kind, limit, storable(user)]
             cursor.execute(_QUERIES["quarantine"], asked)
@@ -87,7 +85,7 @@ class Queries:
         rows = self.quarantine(limit, after, processor, kind, user)
         return {
             "quarantine": [_fault(row) for row in rows],
-            "next": _encoded(rows[-1]) if len(rows) == limit else None,
+            "next": places.encoded(rows[-1]) if len(rows) == limit else None,
             "reasons": self.quarantine_count(processor, user),
         }
 
@@ -194,12 +192,34 @@ class Queries:
         )
 
     def digests(self) -> dict[str, list[tuple[str, str, int, int]]]:
-        """`(source, path, rows, digest)` of every file in every table: what `doctor` compares."""
-        with self._cursor() as cursor:
+        """`(source, path, rows, digest)` of every file in every table: what `doctor` compares.
+
+        Files whose rows retention took are `digest.RETIRED`, unless there are rows of them.
+        """
+        with self._snapshot() as cursor:
             return {
-                table: [(*key, *found) for key, found in digest.by_file(cursor, table).items()]
+                table: [
+                    (*key, *found)
+                    for key, found in (
+                        digest.retired(cursor, table) | digest.by_file(cursor, table)
+                    ).items()
+                ]
                 for table in schema.data_tables(cursor)
             }
+
+    def schema(self) -> tuple[int, int]:
+        """The schema version of the database as it is now, and the one this program needs.
+
+        Raises `TransientError` if the database does not answer.
+        """
+        try:
+            with self._cursor() as cursor:
+                return schema.version(cursor), len(released())
+        except duckdb.Error as error:
+            raise TransientError(
+                f"the database does not answer: {type(error).__name__}", reason="unreachable",
+                hint="see the log of the service",
+            ) from error  # fmt: skip
 
     def wrong_messages(self) -> list[str]:
         """Ids of messages whose tally is not what the rows say: none, or the tally is broken."""
@@ -285,22 +305,3 @@ def _fault(row: Mapping[str, Any]) -> dict[str, Any]:
     again_us = row["try_again_at_us"]
     rest = {name: value for name, value in row.items() if name != "try_again_at_us"}
     return {**rest, "try_again_at": iso_utc(again_us)}
-
-
-def _encoded(row: Mapping[str, Any]) -> str:
-    place = json.dumps([row[name] for name in _PLACE], separators=(",", ":"))
-    return base64.urlsafe_b64encode(place.encode()).decode()
-
-
-def _decoded(after: str) -> tuple[Any, ...]:
-    try:
-        place = json.loads(base64.urlsafe_b64decode(after.encode()))
-    except ValueError:
-        place = None
-    shape = [str, str, str, int, str, str]
-    if not isinstance(place, list) or [type(part) for part in place] != shape:
-        raise ConfigurationError(
-            "after is not a place in the quarantine", reason="bad_parameter",
-            hint="use the `next` of the last row of the page before",
-        )  # fmt: skip
-    return tuple(place)

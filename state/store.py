@@ -11,9 +11,7 @@ transaction open, so everything here fetches all.
 
 import itertools
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +21,6 @@ from core.errors import PermanentError, SessionwatchError
 from core.identity import Identity
 from core.keys import SessionKey, user_of
 from core.ledger import LedgerEntry
-from core.loss import Loss
 from core.rows import (
     QUARANTINE,
     QUARANTINE_COLUMNS,
@@ -34,12 +31,12 @@ from core.rows import (
     Command,
     Commit,
     Receipt,
-    RowSet,
 )
 from core.tables import columns
 from state import amending, ledger, losses, schema
 from state.connecting import connect
 from state.files import FileIds
+from state.group import Group, grows
 from state.hold import Holder
 from state.inserts import Appenders
 from state.ledger import LedgerMirror
@@ -53,18 +50,6 @@ class Declares(Protocol):
 
     name: str
     tables: Mapping[str, type]
-
-
-@dataclass(slots=True)
-class _Group:
-    """What one transaction will write, gathered before any SQL runs."""
-
-    receipts: list[Receipt | Exception] = field(default_factory=list)
-    entries: dict[tuple[str, SessionKey], LedgerEntry] = field(default_factory=dict)
-    rows: dict[str, list[tuple[int, RowSet]]] = field(default_factory=lambda: defaultdict(list))
-    losses: list[tuple[LedgerEntry, Loss]] = field(default_factory=list)
-    building: set[int] = field(default_factory=set)
-    garbage: set[int] = field(default_factory=set)
 
 
 class Store:
@@ -100,6 +85,7 @@ class Store:
         self._building: set[int] = set()
         self._spoiled: dict[int, SessionwatchError] = {}
         self._garbage = self._stored_generations() - self.ledger.generations()
+        self._retired = amending.retired_generations(db)
         newest = max(self._garbage | self.ledger.generations(), default=0)
         self._generations = itertools.count(newest + 1)
 
@@ -122,6 +108,11 @@ class Store:
         """A connection of one's own for reading; fetch all and close it."""
         with self._cursor_lock:
             return self._db.cursor()
+
+    @property
+    def tables(self) -> list[str]:
+        """Every table with rows of generations, those of processors that are gone included."""
+        return list(self._tables)
 
     @property
     def garbage_count(self) -> int:
@@ -181,7 +172,7 @@ class Store:
         return error
 
     def _apply(self, commands: Sequence[Command]) -> list[Receipt | Exception]:
-        group = _Group()
+        group = Group()
         for command in commands:
             group.receipts.append(self._gather(command, group))
         self._db.execute("BEGIN")
@@ -216,6 +207,7 @@ class Store:
                 person=self.identity.resolve,
             )
             left = {row[0] for row in self._db.execute("SELECT file_id FROM files").fetchall()}
+            retired = amending.retired_generations(self._db)
             self._db.execute("COMMIT")
         except duckdb.FatalException:
             raise
@@ -225,13 +217,14 @@ class Store:
         for key in self._files.keep(left):
             self.ledger.drop(key)
         self._garbage -= collected
+        self._retired = retired
         self.revision += 1
         return receipt
 
     def _user(self, key: SessionKey) -> str:
         return self.identity.resolve(self._named(key))
 
-    def _gather(self, command: Command, group: _Group) -> Receipt | Exception:
+    def _gather(self, command: Command, group: Group) -> Receipt | Exception:
         match command:
             case Commit():
                 return self._gather_commit(command, group)
@@ -239,7 +232,7 @@ class Store:
                 return self._spoiled[generation]
             case Chunk(generation, rows):
                 group.building.add(generation)
-                return Receipt(rows_written=_gather_rows(generation, rows, group))
+                return Receipt(rows_written=group.take(generation, rows))
             case Abandon(generation):
                 # What is live already stays: only rows that nobody sees are given up.
                 unseen = self._building | group.building | self._spoiled.keys()
@@ -248,7 +241,7 @@ class Store:
             case _:
                 return Receipt()
 
-    def _gather_commit(self, commit: Commit, group: _Group) -> Receipt | Exception:
+    def _gather_commit(self, commit: Commit, group: Group) -> Receipt | Exception:
         after = commit.after
         if after.generation in self._spoiled:
             group.garbage.add(after.generation)
@@ -259,12 +252,16 @@ class Store:
             if after.generation in self._building | group.building:
                 group.garbage.add(after.generation)
             return Receipt(fenced=True)
+        if current and grows(current, after) and current.generation in self._retired:
+            # Some of its rows are retired, so new ones alone would be half a file: all is read.
+            group.entries[place] = current.outdated()
+            return Receipt(fenced=True)
         group.entries[place] = after
         if commit.loss:
             group.losses.append((after, commit.loss))
         if current and current.generation and current.generation != after.generation:
             group.garbage.add(current.generation)
-        return Receipt(rows_written=_gather_rows(after.generation, commit.rows, group))
+        return Receipt(rows_written=group.take(after.generation, commit.rows))
 
     def _write_entries(
         self, entries: Mapping[tuple[str, SessionKey], LedgerEntry]
@@ -302,12 +299,3 @@ class Store:
             self._db.execute("ROLLBACK")
         except duckdb.TransactionException:
             return  # The failed statement ended the transaction itself.
-
-
-def _gather_rows(generation: int, rows: Mapping[str, RowSet], group: _Group) -> int:
-    written = 0
-    for table, row_set in rows.items():
-        if len(row_set):
-            group.rows[table].append((generation, row_set))
-            written += len(row_set)
-    return written

@@ -56,6 +56,8 @@ class Writer:
         self._inbox: queue.Queue[tuple[Command, Future[Receipt]] | None] = queue.Queue(inbox_max)
         self._stopped = False
         self._ended = False
+        self._began_s: float | None = None
+        self._committed_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def __repr__(self) -> str:
@@ -69,6 +71,18 @@ class Writer:
     def depth(self) -> int:
         """Commands waiting."""
         return self._inbox.qsize()
+
+    @property
+    def writing_s(self) -> float:
+        """How long the transaction of now has taken so far; 0 if there is none."""
+        began_s = self._began_s
+        return 0.0 if began_s is None else self._clock() - began_s
+
+    @property
+    def rested_s(self) -> float | None:
+        """Since the last transaction; None before the first."""
+        committed_s = self._committed_s
+        return None if committed_s is None else self._clock() - committed_s
 
     def start(self) -> None:
         self._thread.start()
@@ -146,8 +160,9 @@ class Writer:
     def _write(self, group: Sequence[tuple[Command, Future[Receipt]]]) -> None:
         if not group:
             return
-        started = self._clock()
+        self._began_s = started = self._clock()
         answers = self._database.apply([command for command, _ in group])
+        self._began_s, self._committed_s = None, self._clock()
         rows = sum(a.rows_written for a in answers if isinstance(a, Receipt))
         self._on_group(len(group), rows, self._clock() - started)
         for (_, future), answer in zip(group, answers, strict=True):

@@ -145,7 +145,11 @@ class Observer:
 
     def complaints(self) -> list[str]:
         """For people: which sources are blind, why, and what to do."""
-        return [f"{name} is not watched: {complaint(why)}" for name, why in self.blind.items()]
+        return [f"{name} is not watched: {why}" for name, why in self.remedies().items()]
+
+    def remedies(self) -> Mapping[str, str]:
+        """The sources that are blind: why and what to do, in words."""
+        return {name: complaint(why) for name, why in self.blind.items()}
 
     def blind_seconds(self) -> float:
         """Since the first source that is blind became so; 0 if none is."""

@@ -170,8 +170,11 @@ def _others(environ: Mapping[str, str]) -> Iterator[tuple[str, Given]]:
     name = "SESSION_PROCESSOR_MAX_PER_RUN"
     if name in environ:
         yield "runs.sessions_max", Given(name, _seconds(environ, name) or 0, Path())
+    name = "USAGE_EVENTS_RETENTION_DAYS"
+    if environ.get(name):
+        yield "retention.tables", Given(name, [f"*usage_events={environ[name]}"], Path())
     for name, setting in (
-        ("USAGE_EVENTS_RETENTION_DAYS", "retention.usage_days"),
+        ("SESSION_PIPELINE_STUCK_FILE_GRACE_SECONDS", "limits.stuck_file_s"),
         ("CORPORATE_MEMORY_HOME_BASE", "memory.homes"),
     ):
         if environ.get(name):

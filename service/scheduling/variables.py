@@ -104,7 +104,9 @@ VARIABLES = (
         "empty, 0, less, or no number is no bound", "runs.sessions_max",
     ),
     Variable(
-        "USAGE_EVENTS_RETENTION_DAYS", "mapped", "0 keeps for ever", "retention.usage_days",
+        "USAGE_EVENTS_RETENTION_DAYS", "mapped",
+        "`usage_events` and `document_usage_events` are kept so long; 0 is for ever",
+        "retention.tables",
     ),
     Variable(
         "CORPORATE_MEMORY_HOME_BASE", "mapped", "the folder of the homes that notes are read from",
@@ -119,8 +121,8 @@ VARIABLES = (
         "pruning has no clock of its own: remove it",
     ),
     Variable(
-        "SESSION_PIPELINE_STUCK_FILE_GRACE_SECONDS", "refused",
-        "`sessionwatch status` shows what is behind, and the alerts say from when on: remove it",
+        "SESSION_PIPELINE_STUCK_FILE_GRACE_SECONDS", "mapped",
+        "of every processor, and compared with the files themselves", "limits.stuck_file_s",
     ),
     Variable("SCHEDULER_KNOWLEDGE_DIGESTS_INTERVAL", "refused", f"no such job: {WRITE_A_JOB}"),
     Variable("USAGE_ASK_MODEL", "refused", "usage is not asked through a model: remove it"),

@@ -65,6 +65,10 @@ CREATE TABLE erased (
 -- Rows that retention took: the rows of this generation are missing from this table on purpose.
 CREATE TABLE retired (table_name VARCHAR NOT NULL, generation BIGINT NOT NULL);
 
+-- Erasures whose bytes are still in this file, behind what anybody can ask for: DuckDB overwrites
+-- nothing. A rewritten file (state/compacting.py) has none of them.
+CREATE TABLE uncompacted (since_us BIGINT NOT NULL);
+
 -- How often rows or names were changed by something else than a commit (state/amending.py).
 CREATE TABLE amended (times BIGINT NOT NULL);
 INSERT INTO amended VALUES (0);

@@ -7,6 +7,7 @@ import duckdb
 from core.identity import Identity
 from state.operations.audit import Audit
 from state.operations.book import Book
+from state.operations.expiry import Expiry
 from state.operations.last_runs import LastRuns
 from state.operations.pauses import Pauses
 from state.operations.people import People
@@ -31,6 +32,7 @@ class Desk:
         self.audit = Audit(self.book, now_us, monotonic_s)
         self.tokens = Tokens(self.book, now_us)
         self.runs = RunRecords(self.book, now_us)
+        self.expiry = Expiry(self.book)
         self.last_runs = LastRuns(self.book)
         self.uploads = Uploads(self.book, now_us)
         self.people = People(self.book, identity or Identity(), now_us)

@@ -13,6 +13,10 @@ class Pauses:
         self._book = book
         self._now_us = now_us
 
+    def by_whom(self) -> dict[str, str]:
+        """Who paused each processor that is."""
+        return dict(self._book.rows("SELECT processor, by_whom FROM paused ORDER BY at_us"))
+
     def names(self) -> list[str]:
         rows = self._book.rows("SELECT DISTINCT processor FROM paused ORDER BY processor")
         return [name for (name,) in rows]

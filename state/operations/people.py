@@ -109,7 +109,15 @@ class People:
             for digest in sorted(digests):
                 row = [person, digest, now_us, by]
                 cursor.execute("INSERT INTO erased VALUES (?, ?, ?, ?)", row)
+            # Before anything is taken: rather a rewritten file too many than one too few.
+            cursor.execute("INSERT INTO uncompacted VALUES (?)", [self._now_us()])
         self._learn()
+
+    def uncompacted_since_us(self) -> int | None:
+        """Since when there are bytes of somebody erased in the database file; None if there are
+        none."""
+        found: int | None = self._book.rows("SELECT min(since_us) FROM uncompacted")[0][0]
+        return found
 
     def readmit(self, person: str) -> None:
         """Read what is theirs again. Raises `ConfigurationError` if they were not erased."""
@@ -125,7 +133,7 @@ class People:
     def forget(self, person: str) -> dict[str, int]:
         """Take a person's own rows of these tables; how many, by table."""
         queries = {
-            "uploads": "DELETE FROM uploads WHERE split_part(path, '/', 1) IN "
+            "uploads": 'DELETE FROM uploads WHERE "user" IN '
             "(SELECT alias FROM aliases WHERE person = $1 UNION SELECT $1)",
             "aliases": "DELETE FROM aliases WHERE person = $1",
             "people": "DELETE FROM people WHERE person = $1",

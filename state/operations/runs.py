@@ -79,6 +79,19 @@ class RunRecords:
         found: int | None = rows[0][0]
         return found
 
+    def last_start_us(self, job: str) -> int | None:
+        """When a job was last started, whatever became of it; None if never."""
+        rows = self._book.rows("SELECT max(started_at_us) FROM runs WHERE job = ?", [job])
+        found: int | None = rows[0][0]
+        return found
+
+    def latest(self) -> list[dict[str, Any]]:
+        """The last run of each job, as `page` shows it, with `started_at_us`."""
+        newest = "run_id IN (SELECT max(run_id) FROM runs GROUP BY job)"
+        rows = self._book.rows(f"{_SELECT} WHERE {newest} ORDER BY job")
+        return [{**_shown(row), "started_at_us": row[_COLUMNS.index("started_at_us")]}
+                for row in rows]  # fmt: skip
+
 
 def _shown(row: tuple[Any, ...]) -> dict[str, Any]:
     found = dict(zip(_COLUMNS, row, strict=True))

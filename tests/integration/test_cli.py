@@ -84,7 +84,14 @@ def test_every_command_of_the_design_is_there():
     asks = {"status", "processors", "quarantine", "usage", "sql"}
     operates = {"run", "runs", "audit", "backlog", "requeue", "pause", "resume"}
 
-    assert set(COMMANDS) == asks | operates | {"serve", "ingest", "rescan", "doctor", "process"}
+    assert set(COMMANDS) == asks | operates | {
+        "serve",
+        "ingest",
+        "rescan",
+        "doctor",
+        "compact",
+        "process",
+    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -15,7 +15,7 @@ from tests.tools.askers import ASKERS, FORWARDED, ask, bearer, expected, path_of
 from tests.tools.http import no_parts
 
 ENDPOINTS = {f"{one.method} {one.path}": one for one in all_endpoints(no_parts())}
-OPEN = {"GET /login", "POST /login", "GET /api/v1/openapi.json"}
+OPEN = {"GET /api/health", "GET /login", "POST /login", "GET /api/v1/openapi.json"}
 NEAR = {"GET /healthz", "GET /readyz", "GET /metrics"}
 ANALYSTS_MAY = {
     "GET /", "GET /api/v1/status", "GET /api/v1/processors", "GET /api/v1/quarantine",

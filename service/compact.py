@@ -1,0 +1,106 @@
+"""Puts a database file that was written anew in the place of the old one.
+
+The rule: under the name there is a whole database at any instant; the new file gets it once it is
+proved and on disk, while the old one is still locked.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.errors import ConfigurationError, TransientError
+from service.answers import patiently, require_no_service
+from service.settings import Settings
+from state import compacting
+
+ROOM_BYTES = 64 << 20
+"""What must be free beside the size of the database."""
+
+
+def compact(settings: Settings, *, if_needed: bool = False) -> dict[str, Any]:
+    """Returns file, bytes_before, bytes, seconds and done (false if there was no need).
+
+    Raises `ConfigurationError` for what a person must mend, `TransientError` for what may go better
+    later; the database is then as it was.
+    """
+    started_s = time.monotonic()
+    require_no_service(settings)
+    database = Path(os.path.realpath(settings.db))
+    if not database.exists():
+        raise ConfigurationError(
+            f"there is no database {database}", reason="no_database", hint="name it with --db"
+        )
+    before_bytes = database.stat().st_size
+    done = not if_needed or patiently(lambda: compacting.needed(database))
+    if done:
+        patiently(lambda: _rewritten(database, settings.memory_limit))
+    return {
+        "file": str(database),
+        "done": done,
+        "bytes_before": before_bytes,
+        "bytes": database.stat().st_size,
+        "seconds": round(time.monotonic() - started_s, 3),
+    }
+
+
+def _rewritten(database: Path, memory_limit: str) -> None:
+    _require_room(database)
+    growing = database.with_name(f".{database.name}.compacting")
+    with _reported(database):
+        _removed(growing)  # Of one that was killed.
+        try:
+            with compacting.compacted(database, growing, memory_limit=memory_limit):
+                _like(database, growing)
+                _synced(growing)
+                growing.replace(database)
+                _synced(database.parent)
+        finally:
+            _removed(growing)
+
+
+def _require_room(database: Path) -> None:
+    wanted_bytes = database.stat().st_size + ROOM_BYTES
+    free_bytes = shutil.disk_usage(database.parent).free
+    if free_bytes < wanted_bytes:
+        raise TransientError(
+            f"{free_bytes} bytes are free beside {database}, {wanted_bytes} are needed",
+            reason="no_room", hint="make room: the old file is kept until the new one is whole",
+        )  # fmt: skip
+
+
+def _like(database: Path, growing: Path) -> None:
+    """The same owner and mode, whoever compacts."""
+    old = database.stat()
+    if os.geteuid() == 0:
+        os.chown(growing, old.st_uid, old.st_gid)
+    growing.chmod(old.st_mode & 0o777)
+
+
+def _synced(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _removed(growing: Path) -> None:
+    for path in (growing, growing.with_name(f"{growing.name}.wal")):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(growing.with_name(f"{growing.name}.tmp"), ignore_errors=True)
+
+
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    """What the file system refuses, as an error that says so."""
+    try:
+        yield
+    except OSError as error:
+        raise TransientError(
+            f"{error.filename or path}: {error.strerror}", reason="unwritable",
+            hint="see that the folder is yours and has room",
+        ) from error  # fmt: skip
