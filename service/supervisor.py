@@ -135,7 +135,9 @@ class Service:
             self.engine, registry, self.writer.submit, self.desk.pauses,
             lambda: self.settings.runs, self._stopping.is_set,
         )  # fmt: skip
-        self.collecting = collecting.part_of(settings, self.clock, self.instruments)
+        self.collecting = collecting.part_of(
+            settings, self.clock, self.instruments, self.store.identity.refuses
+        )
         of_homes = self.collecting.job if self.collecting else None
         collect = self._collect_sessions or of_homes
         self.jobs = jobs_of(self, self._stopping.is_set, collect, self._remember)

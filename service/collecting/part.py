@@ -43,13 +43,15 @@ class Collecting:
         clock: Clock,
         *,
         on_stats: Callable[[Stats], None] = lambda stats: None,
+        refuses: Callable[[str], bool] = lambda user: False,
     ) -> None:
-        """`on_stats` is told what each look did."""
+        """`on_stats` is told what each look did; users whom `refuses` fits have no home here."""
         self._settings = settings
         self._clock = clock
         self._on_stats = on_stats
         self._events = FolderEvents[Place](self._changed, self._lost)
         self._collector = Collector(settings, entered=self._entered)
+        self._collector.choice.refuse(refuses)
         self._lock = threading.Lock()
         self._looking = threading.Lock()
         self._rest_s = math.inf
@@ -176,8 +178,14 @@ class Collecting:
         self._timer.hurry("run")
 
 
-def part_of(settings: Settings, clock: Clock, instruments: Instruments) -> Collecting | None:
-    """The service's collector, counted by its instruments; None without a drop folder."""
+def part_of(
+    settings: Settings,
+    clock: Clock,
+    instruments: Instruments,
+    refuses: Callable[[str], bool] = lambda user: False,
+) -> Collecting | None:
+    """The service's collector, counted by its instruments; None without a drop folder. `refuses`:
+    who was erased, so that nothing of theirs is copied again."""
 
     def count(stats: Stats) -> None:
         instruments.collected_files.inc(stats.files_copied)
@@ -192,4 +200,4 @@ def part_of(settings: Settings, clock: Clock, instruments: Instruments) -> Colle
     if not os.path.join(into, "").startswith(tuple(roots)):
         hint = "add a [[source]] with this path, or nobody reads what is collected"
         log.warning("collector_into_no_source", extra={"path": wanted.into, "hint": hint})
-    return Collecting(wanted, clock, on_stats=count)
+    return Collecting(wanted, clock, on_stats=count, refuses=refuses)

@@ -5,7 +5,7 @@ alone. The parts that further wildcards match and what lies below the pattern ar
 files of one pattern meet in one place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -91,6 +91,7 @@ class Choice:
     def __init__(self, homes: Sequence[str], files: Sequence[str], exclude: Sequence[str]) -> None:
         self.patterns = [HomePattern.of(pattern) for pattern in homes]
         self._wanted = Wanted(files, (), exclude)
+        self._refuses: Callable[[str], bool] = lambda user: False
 
     def bases(self) -> dict[str, list[HomePattern]]:
         """The folders with homes, and the patterns that hold for each."""
@@ -101,7 +102,12 @@ class Choice:
 
     def has_user(self, user: str) -> bool:
         """Or is everything of them excluded?"""
-        return self._wanted.folder(user)
+        return self._wanted.folder(user) and not self._refuses(user)
+
+    def refuse(self, refuses: Callable[[str], bool]) -> None:
+        """Besides, nothing of users whom this fits, from now on and as long as it says so."""
+        self._refuses = refuses
+        self._wanted.refuse(lambda path: refuses(path.partition("/")[0]))
 
     def place(self, pattern: HomePattern, user: str, parts: Parts) -> Parts | None:
         """Where this file of a home goes below the drop folder; None if it is not wanted."""

@@ -6,6 +6,7 @@ import pytest
 
 from core.errors import ConfigurationError
 from metrics.instruments import Instruments
+from service.client import Client
 from service.clock import SystemClock
 from service.collecting import part
 from service.collecting.collector import Collector
@@ -75,6 +76,25 @@ def test_a_write_in_a_home_becomes_a_row_of_the_running_service(world, tmp_path)
         assert service.dead() == []
         assert service.collecting is not None
         assert gathered(service, "sessionwatch_collected_files_total") >= 2
+
+
+def test_who_was_erased_is_not_copied_again(world, tmp_path):
+    source = world.session("ada", "p/s.jsonl", assistant_line("one"))
+    world.session("bob", "p/s.jsonl", assistant_line("two"))
+    world.drop.mkdir(mode=0o750)
+    client = Client(tmp_path / "t.duckdb")
+
+    wanted = world.settings(settle_s=0.01)
+    with in_process(settings_for(tmp_path / "t.duckdb", world.drop, collector=wanted)) as service:
+        wait_for(lambda: client.get("/api/v1/status")["files"] == 2)
+        client.post("/api/v1/people/ada/erase", {"confirm": "ada", "files": True})
+        append(source, assistant_line("later"))
+        world.session("ada", "p/new.jsonl", assistant_line("new"))
+        found = service.collecting.run_now()
+
+        assert found.users_processed == 1
+        assert not list(world.drop.glob("ada/**/*.jsonl"))
+        assert client.get("/api/v1/status")["files"] == 1
 
 
 def test_a_drop_folder_that_no_source_reads_is_warned_of(world, tmp_path, caplog):
