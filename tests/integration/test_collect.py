@@ -4,7 +4,9 @@ is."""
 import grp
 import os
 import socket
-import threading
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -376,14 +378,16 @@ def test_a_folder_that_cannot_be_read_costs_nobody_else_anything(world, monkeypa
     assert sorted(world.copies()) == ["ada/p/s.jsonl", "cy/p/s.jsonl"]
 
 
-def swapping(user_folder, secret, stop):
-    """A user who makes a folder a link and a folder again, as fast as that goes."""
-    aside = user_folder.with_name("aside")
-    while not stop.is_set():
-        user_folder.rename(aside)
-        user_folder.symlink_to(secret)
-        user_folder.unlink()
-        aside.rename(user_folder)
+SWAPPING = """
+import os, sys
+folder, aside, secret = sys.argv[1:]
+while True:
+    os.rename(folder, aside)
+    os.symlink(secret, folder)
+    os.unlink(folder)
+    os.rename(aside, folder)
+"""
+"""A user who makes a folder a link and a folder again, as fast as that goes."""
 
 
 @pytest.mark.parametrize("level", ["p", "../projects", "../../.claude"])
@@ -396,16 +400,21 @@ def test_whoever_swaps_a_folder_for_a_link_gets_nothing_copied_from_there(world,
         world.give("ada", secret / below / "s.jsonl")
     for number in range(20):
         world.session("ada", f"p/{number}.jsonl")
-    stop = threading.Event()
     folder = (world.home / "ada" / PROJECTS / level).resolve()
-    attacker = threading.Thread(target=swapping, args=(folder, secret, stop))
-    attacker.start()
+    aside = folder.with_name("aside")
+    attacker = subprocess.Popen([sys.executable, "-c", SWAPPING, folder, aside, secret])
+    seen: list[int] = []
     try:
         collector = world.collector()
-        seen = [len(collector.run().errors_detail) for _ in range(300)]
+        ends_s = time.monotonic() + 60.0
+        while len(seen) < 300 or (not any(seen) and time.monotonic() < ends_s):
+            seen.append(len(collector.run().errors_detail))
     finally:
-        stop.set()
-        attacker.join()
+        attacker.kill()
+        attacker.wait()
+    if not folder.is_dir() or folder.is_symlink():  # The kill may have come between two moves.
+        folder.unlink(missing_ok=True)
+        aside.rename(folder)
 
     assert max(seen) > 0, "the link was never met"
     assert b"secret\n" not in world.copies().values()

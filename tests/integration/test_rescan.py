@@ -128,7 +128,7 @@ def rescanned(service: Service) -> None:
         now = generations(service)
         return [key for key, generation in before.items() if now[key] <= generation]
 
-    assert service.control.rescan(None, None)["matched"] >= len(before)
+    assert len(service.operator.mark(None, None)) >= len(before)
     try:
         wait_for(lambda: not behind(), 30.0)
     except AssertionError:

@@ -52,7 +52,7 @@ def test_another_agent_holds_for_what_is_loaded_from_then_on_and_a_rescan_makes_
         quiet(service)
         assert messages(service) == 0
 
-        service.control.rescan(None, None)
+        service.operator.mark(None, None)
         quiet(service)
         assert messages(service) == 1
 

@@ -224,7 +224,7 @@ def test_a_slow_call_holds_up_no_other_and_a_failing_one_is_told(server, started
 
 
 def test_the_calls_of_the_predecessor_reach_their_endpoints_with_the_token(server):
-    entries = predecessor.mapped({"API_URL": server.url}).jobs
+    entries = predecessor.mapped({"API_URL": server.url, "SCHEDULER_API_TOKEN": TOKEN}).jobs
     jobs = [
         JobSettings(**{name: JOB_RULES[name].read(one.value) for name, one in entry.values.items()})
         for entry in entries
