@@ -10,16 +10,17 @@ The rules:
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from processors.base import SESSION_FILES, Later, Session, Tools
-from processors.llm.values import AGAIN, Answer, Outcome, Request
+from processors.llm.values import AGAIN, Answer, Outcome
 from processors.verifying import redaction, requests, rules
 from processors.verifying.answers import read_answer
 from processors.verifying.asking import question
 from processors.verifying.quotes import QUOTE_CHARS_MIN
 from processors.verifying.redaction import Redactor
-from processors.verifying.rows import VerificationItem, VerificationWindow, Verdict, rows_of
+from processors.verifying.rows import Verdict, VerificationItem, VerificationWindow, rows_of
 from processors.verifying.rules import found_by_rules
 from processors.verifying.turns import Turn, turns_of
 from processors.verifying.windows import Window, windows_of
@@ -36,7 +37,9 @@ class Verification:
     """Grows with each of them."""
     kind = "session"
     quiet_s, wait_max_s, cadence_s = 120.0, 900.0, 900.0
-    tables = {"verification_items": VerificationItem, "verification_windows": VerificationWindow}
+    tables = MappingProxyType(
+        {"verification_items": VerificationItem, "verification_windows": VerificationWindow}
+    )
     match = SESSION_FILES
     asks_model = True
 
@@ -60,31 +63,28 @@ def _verdict(window: Window, redactor: Redactor, tools: Tools) -> tuple[Verdict,
         return Verdict("done", "rules", (), reason=NOTHING_TO_QUOTE), None
     if tools.llm is None:
         return _by_rules(window, "offline"), None
-    request = question(window, redactor)
-    answer = tools.llm.ask(request)
+    answer = tools.llm.ask(question(window, redactor))
     if answer.outcome is Outcome.DONE:
-        return _by_model(window, redactor, request, answer), answer
-    return _by_rules(window, _state_of(answer.outcome), request, answer), answer
+        return _by_model(window, redactor, answer), answer
+    return _by_rules(window, _state_of(answer.outcome), answer), answer
 
 
-def _by_model(window: Window, redactor: Redactor, request: Request, answer: Answer) -> Verdict:
+def _by_model(window: Window, redactor: Redactor, answer: Answer) -> Verdict:
     read = read_answer(answer.text, window, redactor)
     dropped = {reason.value: number for reason, number in read.refusals.items()}
     return Verdict(
-        "done", "model", read.candidates, answer.outcome.value, "", request.hash, dropped
+        "done", "model", read.candidates, answer.outcome.value, "", answer.request_hash, dropped
     )
 
 
-def _by_rules(
-    window: Window, state: str, request: Request | None = None, answer: Answer | None = None
-) -> Verdict:
+def _by_rules(window: Window, state: str, answer: Answer | None = None) -> Verdict:
     return Verdict(
         state,
         "rules",
         tuple(found_by_rules(window)),
         answer.outcome.value if answer else "",
         answer.reason if answer else "",
-        request.hash if request else None,
+        answer.request_hash if answer else None,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.keys import SessionKey
 from core.rows import Amendment, Commit, Receipt
-from service import overview
+from service import model_part, overview
 from service.engine import outdate
 from watcher.disk import Disk
 
@@ -50,9 +50,21 @@ class ServiceControl:
         return overview.processor_list(self._service.store.ledger, self._service.registry)
 
     def rescan(self, processor: str | None, session: str | None) -> dict[str, Any]:
-        matched = waiting = outdate(
-            self._service.store.ledger, self._service.registry, processor, session
-        )
+        matched = outdate(self._service.store.ledger, self._service.registry, processor, session)
+        self._rebuild(matched)
+        log.info("rescan", extra={"processor": processor, "matched": len(matched)})
+        return {"matched": len(matched)}
+
+    def reread(self, keys: Sequence[SessionKey]) -> int:
+        matched = model_part.outdated(self._service.store.ledger, self._service.registry, keys)
+        self._rebuild(matched)
+        return len({commit.after.key for commit in matched})
+
+    def model(self) -> dict[str, Any]:
+        return model_part.status_of(self._service.model)
+
+    def _rebuild(self, matched: Sequence[Commit]) -> None:
+        waiting = list(matched)
         while waiting:
             answers = [(commit, self._service.writer.submit(commit)) for commit in waiting]
             # A file that grew meanwhile has another entry now: that one is to be outdated.
@@ -64,8 +76,6 @@ class ServiceControl:
             waiting = [Commit(entry, entry.outdated()) for entry in there]
         for key in {commit.after.key for commit in matched}:
             self._service.engine.touch(key, origin="rescan")
-        log.info("rescan", extra={"processor": processor, "matched": len(matched)})
-        return {"matched": len(matched)}
 
     def amend(self, change: Amendment) -> Receipt:
         return self._service.writer.submit(change).result()

@@ -17,6 +17,7 @@ from core.keys import SessionKey, user_of
 from core.rows import Command, Commit, Receipt
 from core.seams import Clock, Files, Ledger
 from metrics.instruments import Instruments
+from processors.base import Tools
 from processors.registry import Registry
 from service.decoding import SharedDecoding
 from service.limits import Limits
@@ -78,15 +79,16 @@ class Engine:
         agent: Callable[[SessionKey], str] = lambda key: "",
         stopping: Callable[[], bool] = lambda: False,
         at_once: bool = False,
+        toolbox: Callable[[SessionKey], Tools] | None = None,
     ) -> None:
         """`user` is whom a file belongs to, for fairness; `agent` is its dialect, where that is
-        settled beforehand; once `stopping`, large reads end at the next step; `at_once` drops all
-        quiet times."""
+        settled beforehand; `toolbox` has the tools of session processors; once `stopping`, large
+        reads end at the next step; `at_once` drops all quiet times."""
         self._user = user
         self.sources = tuple(sources)
         self.world = World(
             files, ledger, submit, new_generation, clock, limits, instruments, backfill, stopping,
-            agent=agent,
+            agent=agent, toolbox=toolbox,
         )  # fmt: skip
         instruments.expect([processor.name for processor in registry.processors], self.sources)
         if sum(processor.kind == "line" for processor in registry.processors) > 1:

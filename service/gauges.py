@@ -51,7 +51,7 @@ def register(service: "Service") -> None:
         watch("queue_depth", "Keys waiting", partial(_depth, lane), processor=name)
         waited = partial(_oldest_s, lane)
         watch("queue_oldest_seconds", "Wait of the oldest due key", waited, processor=name)
-        for status in ("ok", "retrying", "parked"):
+        for status in ("ok", "waiting", "retrying", "parked"):
             counted = partial(_count, service, name, status)
             watch("files", "Known files by state", counted, processor=name, status=status)
     service.instruments.watch_process()

@@ -20,7 +20,7 @@ from core.keys import SessionKey
 from core.rows import Collect, Reassign, Receipt
 from metrics.instruments import Instruments
 from processors.registry import Registry
-from service import gauges, logs
+from service import gauges, logs, model_part
 from service.backfill import Pool
 from service.client import socket_path
 from service.clock import SystemClock
@@ -81,10 +81,17 @@ class Service:
             expecting=lambda: self.pool.busy, inbox_max=limits.inbox_max,
             group_commits_max=limits.group_commits_max, group_rows_max=limits.group_rows_max,
         )  # fmt: skip
+        self.desk = Desk(
+            self.store.cursor, self.clock.now_us, self.clock.monotonic_s, self.store.identity
+        )
+        self.model = model_part.part_of(
+            settings, registry, self.desk, self.clock, self.instruments,
+            stopping=self._stopping, user_of=disk.user_of,
+        )  # fmt: skip
         self.engine: Engine = build_engine(
             settings, registry, disk, self.store, self.writer.submit,
             instruments=self.instruments, limits=limits, pool=self.pool,
-            stopping=self._stopping.is_set,
+            stopping=self._stopping.is_set, model=self.model,
         )  # fmt: skip
         self.lanes = LaneThreads(self.engine, settings.workers)
         self.observer = Observer(
@@ -114,9 +121,6 @@ class Service:
             prices=settings.prices,
         )  # fmt: skip
         self.tallier = Tallier(self.queries, self.store, self.clock, self.instruments)
-        self.desk = Desk(
-            self.store.cursor, self.clock.now_us, self.clock.monotonic_s, self.store.identity
-        )
         self.gate = gate_of(settings, self.desk, self.clock)
         self.jobs = Jobs(self.desk, self._stopping.is_set)
         self.control = ServiceControl(self)
@@ -136,6 +140,8 @@ class Service:
         """Downstream first; the observer before the first sweep, so nothing falls between."""
         self.writer.start()
         self.writer.submit(Reassign())  # Names may have changed while nobody ran.
+        if self.model:
+            self.model.resume(self.store.ledger, self.registry, self.writer.submit)
         self.lanes.start()
         self.server.start()
         self.observer.start()
@@ -191,6 +197,8 @@ class Service:
         clean &= self.tallier.stop(left_s())
         clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
+        if self.model:
+            self.model.close()
         self.pool.close()
         clean &= self.jobs.stop(left_s())
         clean &= self.server.stop(min(5.0, left_s()))

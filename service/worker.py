@@ -20,16 +20,13 @@ from core.ledger import FileStat, LedgerEntry
 from core.loss import Loss
 from core.rows import Abandon, Chunk, Commit, Receipt
 from core.seams import OpenFile
+from processors.base import Later
 from service.losses import COMPRESSED, Losses
 from service.reading import LineReading, Step, WholeReading, has_unread, prove
-from service.world import Reading, World
+from service.world import Reading, Stopping, World
 from watcher.disk import SourceMissing
 
 log = logging.getLogger("sessionwatch.worker")
-
-
-class Stopping(Exception):
-    """The service is going down: what is committed of a large file is enough for now."""
 
 
 class Worker:
@@ -106,8 +103,11 @@ class Worker:
         """Do the committed bytes stand, and is there more than could be added to their rows?
 
         Documents and sessions are always read whole; so is a file whose dialect is not known yet,
-        since its first decisive line decides for all of them.
+        since its first decisive line decides for all of them. A session that failed may have waited
+        for something before, so it is read in any case.
         """
+        if self._processor.kind == "session" and entry.status != "ok":
+            return True
         if self._processor.kind == "line" and (entry.dialect or not entry.committed_bytes):
             return False
         return has_unread(file, entry, self._processor.kind, self._world.limits)
@@ -166,6 +166,8 @@ class Worker:
             after, held = self._advanced(after, step, proof), step
         tail_bytes = reading.tail_bytes if reading else 0
         settled = self._settled(after, file, tail_bytes, proof)
+        if reading and reading.later:
+            settled = self._waiting(settled, before, reading.later)
         if held:
             return self._submit_step(before, settled, held, file, lost)
         return None if settled == before else self._commit(Commit(before, settled, loss=lost))
@@ -175,9 +177,8 @@ class Worker:
     ) -> Reading:
         world, processor = self._world, self._processor
         if processor.kind != "line":
-            now_us = world.clock.now_us()
             return WholeReading(
-                file, processor, world.limits, key=key, now_us=now_us, log=log,
+                file, processor, world.limits, key=key, tools=world.tools(key),
                 dialect=world.agent(key),
             )  # fmt: skip
         offset = entry.committed_bytes
@@ -210,6 +211,18 @@ class Worker:
         if tail_bytes and file.age_ns < wait_s * 1e9:
             self._touch(entry.key, wait_s - file.age_ns / 1e9 + 0.01)
         return outcome.settled(entry, age_ns=file.age_ns, wait_s=wait_s, proof=proof, now_us=now_us)
+
+    def _waiting(self, entry: LedgerEntry, before: LedgerEntry | None, later: Later) -> LedgerEntry:
+        """The entry of a file that is wanted again; it is touched in time."""
+        now_us = self._world.clock.now_us()
+        noted = outcome.waiting(
+            entry, before, reason=later.reason, text=later.text, after_s=later.after_s,
+            now_us=now_us, jitter=random.random(),  # noqa: S311 (not a secret)
+        )  # fmt: skip
+        assert noted.try_again_at_us is not None
+        self._touch(entry.key, (noted.try_again_at_us - now_us) / 1e6)
+        self._count(noted.status)
+        return noted
 
     def _gone(self, key: SessionKey) -> "Future[Receipt] | None":
         """The file vanished: its rows stay, marked. If it was only seen, it is listed where bytes

@@ -6,7 +6,7 @@ still has its others, which `answers.read_answer` judges one by one.
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Struct
 
 from processors.llm.values import Request, Turn
 from processors.verifying.candidates import Domain, Kind, Scope

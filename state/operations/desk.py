@@ -8,9 +8,12 @@ from core.identity import Identity
 from state.operations.audit import Audit
 from state.operations.book import Book
 from state.operations.last_runs import LastRuns
+from state.operations.model import ModelRecords
 from state.operations.people import People
 from state.operations.runs import RunRecords
+from state.operations.spending import Spending
 from state.operations.tokens import Tokens
+from state.operations.verification import Findings
 
 
 class Desk:
@@ -30,4 +33,8 @@ class Desk:
         self.tokens = Tokens(self.book, now_us)
         self.runs = RunRecords(self.book, now_us)
         self.last_runs = LastRuns(self.book)
-        self.people = People(self.book, identity or Identity(), now_us)
+        known = identity or Identity()
+        self.people = People(self.book, known, now_us)
+        self.model = ModelRecords(self.book, known, now_us)
+        self.spending = Spending(self.book)
+        self.findings = Findings(self.book)
