@@ -7,7 +7,14 @@ it proved. (What a failure leaves is `core.plan.after_failure`, beside the rules
 from dataclasses import replace
 
 from core.ledger import FileStat, LedgerEntry
-from core.plan import ENDS_BYTES, Proof, backoff_s, unproved_since
+from core.plan import (
+    ENDS_BYTES,
+    RETRY_FIRST_S,
+    RETRY_MAX_S,
+    Proof,
+    backoff_s,
+    unproved_since,
+)
 
 WAIT_MAX_S = 86_400.0
 """However long somebody says, it is asked for again after a day."""
@@ -70,6 +77,8 @@ def waiting(
     after_s: float | None,
     now_us: int,
     jitter: float,
+    retry_first_s: float = RETRY_FIRST_S,
+    retry_max_s: float = RETRY_MAX_S,
 ) -> LedgerEntry:
     """The entry of a file whose rows lack what the world did not give yet.
 
@@ -78,7 +87,8 @@ def waiting(
     """
     waited = before is not None and before.status == "waiting"
     attempts = 1 + (before.attempts if before and waited else 0)
-    wait_s = min(max(after_s or 0.0, backoff_s(attempts, jitter=jitter)), WAIT_MAX_S)
+    again_s = backoff_s(attempts, jitter=jitter, first_s=retry_first_s, max_s=retry_max_s)
+    wait_s = min(max(after_s or 0.0, again_s), WAIT_MAX_S)
     return replace(
         entry,
         status="waiting",

@@ -154,7 +154,7 @@ class Engine:
         return all(lane.queue.idle() for lane in self.lanes)
 
     def _lane(self, processor: Any, *, at_once: bool) -> Lane:
-        settler = Settler(_settling(processor, at_once=at_once))
+        settler = Settler(_settling(processor, self.world.limits.quiet_max_s, at_once=at_once))
         queue = WorkQueue(settler, self.world.clock.monotonic_s, self._user)
         worker = Worker(
             self.world, processor, lambda key, after_s: queue.touch(key, after_s=after_s)
@@ -163,10 +163,11 @@ class Engine:
         return Lane(processor, queue, worker, wants)
 
 
-def _settling(processor: Any, *, at_once: bool) -> Pace | Quiet:
+def _settling(processor: Any, longest_s: float, *, at_once: bool) -> Pace | Quiet:
     if processor.kind != "session":
         return Pace(0.0 if at_once else processor.pace_s)
-    return Quiet(0.0, 0.0) if at_once else Quiet(processor.quiet_s, processor.wait_max_s)
+    longest_s = 0.0 if at_once else longest_s
+    return Quiet(min(processor.quiet_s, longest_s), min(processor.wait_max_s, longest_s))
 
 
 def outdate(

@@ -60,6 +60,7 @@ def ingest(
     )  # fmt: skip
     disk, clock = Disk(sources), SystemClock()
     desk = Desk(store.cursor, clock.now_us, clock.monotonic_s, store.identity)
+    disk.refuse(store.identity.refuses)  # Known once the desk has learned who was erased.
     model = part_of(settings, chosen, desk, clock, instruments, user_of=disk.user_of)
     engine = build_engine(
         settings, chosen, disk, store, writer.submit,
@@ -149,8 +150,7 @@ def _total(instruments: Instruments, name: str) -> int:
     return int(
         sum(
             sample.value
-            for family in instruments.registry.collect()
-            if family.name == f"sessionwatch_{name}"
+            for family in getattr(instruments, name).collect()
             for sample in family.samples
             if sample.name.endswith("_total")
         )

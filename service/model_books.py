@@ -4,7 +4,9 @@ The rule: values are translated here and nothing is decided: what may be spent i
 `processors.llm.purse`, and how it is kept by `state.operations`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict
 from typing import Any
 
@@ -14,9 +16,22 @@ from core.errors import TransientError
 from processors.llm.purse import Caps, Limit, Reservation, Spent, limit_hit
 from processors.llm.seams import Call, Recording
 from processors.llm.values import Outcome, Tokens
-from state.operations.model import ModelRecords, RecordedAnswer, RecordedCall
+from state.operations.model import Asker, ModelRecords, RecordedAnswer, RecordedCall
 from state.operations.spending import Spending, Sums
 from state.usage.call_prices import CallPrices, Counts
+
+_asker: ContextVar[Asker | None] = ContextVar("asker", default=None)
+
+
+@contextmanager
+def asking_for(asker: Asker) -> Iterator[None]:
+    """What is kept by this thread meanwhile is kept for this session's user, in whatever words the
+    layers ask."""
+    token = _asker.set(asker)
+    try:
+        yield
+    finally:
+        _asker.reset(token)
 
 
 class KeptModel:
@@ -28,8 +43,8 @@ class KeptModel:
     def keep(self, request_hash: str, payload: Mapping[str, Any]) -> None:
         """Raises `TransientError` if the person it is about was erased meanwhile."""
         body = msgspec.json.encode(payload).decode()
-        if not self._records.keep_payload(request_hash, body):
-            raise TransientError("nobody is named for this request any more", reason="erased")
+        if not self._records.keep_payload(request_hash, body, _asker.get()):
+            raise TransientError("nobody is there for whom this could be kept", reason="erased")
 
     def record(self, call: Call) -> None:
         self._records.record_call(
@@ -75,6 +90,7 @@ class KeptModel:
                 tokens=asdict(recording.tokens),
                 cost_nano=recording.cost_nano,
             ),
+            _asker.get(),
         )
 
 

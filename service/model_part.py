@@ -24,12 +24,13 @@ from processors.llm.purse import left_nano
 from processors.llm.stack import Stack, World
 from processors.llm.values import Answer, Request
 from processors.registry import Registry
-from service.model_books import BookPrice, KeptModel, KeptPurse
+from service.model_books import BookPrice, KeptModel, KeptPurse, asking_for
 from service.modelling import config_of
 from service.redaction_key import redaction_key
 from service.settings import Settings
 from service.world import Stopping, log
 from state.operations.desk import Desk
+from state.operations.model import Asker
 from state.usage.call_prices import CallPrices
 
 UNREAD = ("offline", "queued")
@@ -40,7 +41,7 @@ _DAY_US = 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class SessionModel:
-    """A `Model` for one session file: names it to the records, and stops with the service."""
+    """A `Model` for one session file: says whose it is, and stops with the service."""
 
     part: "ModelPart"
     key: SessionKey
@@ -49,10 +50,8 @@ class SessionModel:
     def ask(self, request: Request) -> Answer:
         if self.part.stopping.is_set():
             raise Stopping  # What was not asked is asked after the next start.
-        named = self.part.stack.named(request)
-        if self.part.stack.offline() is None:
-            self.part.desk.model.name_asker(named.hash, *self.key, self.user_name)
-        return self.part.stack.ask(named)
+        with asking_for(Asker(*self.key, self.user_name)):
+            return self.part.stack.ask(request)
 
 
 class ModelPart:

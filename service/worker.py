@@ -218,6 +218,8 @@ class Worker:
         noted = outcome.waiting(
             entry, before, reason=later.reason, text=later.text, after_s=later.after_s,
             now_us=now_us, jitter=random.random(),  # noqa: S311 (not a secret)
+            retry_first_s=self._world.limits.retry_first_s,
+            retry_max_s=self._world.limits.retry_max_s,
         )  # fmt: skip
         assert noted.try_again_at_us is not None
         self._touch(entry.key, (noted.try_again_at_us - now_us) / 1e6)

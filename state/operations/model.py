@@ -22,6 +22,14 @@ _DAY_US = 86_400_000_000
 _TRIM_EVERY_US = 3_600_000_000
 
 
+class Asker(NamedTuple):
+    """Whose session a request is about; `user_name` is what the session's folder says."""
+
+    source: str
+    path: str
+    user_name: str
+
+
 class RecordedAnswer(NamedTuple):
     """An answer as it was given. `tokens` is by kind."""
 
@@ -63,24 +71,11 @@ class ModelRecords:
         self.payload_days = payload_days
         self._trimmed_us = 0
 
-    def name_asker(self, request_hash: str, source: str, path: str, user_name: str) -> None:
-        """From now on something may be kept under this hash."""
-        asker = [request_hash, source, path, user_name]
-        if self._book.rows(
-            "SELECT 1 FROM model_askers WHERE request_hash = ? AND source = ? AND path = ? "
-            "AND user_name = ?",
-            asker,
-        ):
-            return
-        with self._book.change() as cursor:
-            cursor.execute(
-                "INSERT INTO model_askers VALUES (?, ?, ?, ?, ?)", [*asker, self._now_us()]
-            )
-
-    def keep_payload(self, request_hash: str, body: str) -> bool:
-        """Keep what is about to be sent; False if nobody is named for it any more."""
+    def keep_payload(self, request_hash: str, body: str, asker: Asker | None = None) -> bool:
+        """Keep what is about to be sent; False if there is nobody to keep it for."""
         now_us = self._now_us()
         with self._book.change() as cursor:
+            self._name(cursor, request_hash, asker, now_us)
             found = cursor.execute(
                 "INSERT INTO model_payloads SELECT $1, $2, $3 WHERE EXISTS "
                 "(FROM model_askers WHERE request_hash = $1) RETURNING 1",
@@ -106,10 +101,13 @@ class ModelRecords:
         at_us, model, outcome, reason, answer, tokens, cost_nano = rows[0]
         return RecordedAnswer(at_us, model, outcome, reason, answer, json.loads(tokens), cost_nano)
 
-    def put_recording(self, request_hash: str, one: RecordedAnswer) -> None:
-        """Keep an answer, unless nobody is named for it any more."""
+    def put_recording(
+        self, request_hash: str, one: RecordedAnswer, asker: Asker | None = None
+    ) -> None:
+        """Keep an answer, unless there is nobody to keep it for."""
         row = [request_hash, *one[:5], json.dumps(dict(one.tokens)), one.cost_nano]
         with self._book.change() as cursor:
+            self._name(cursor, request_hash, asker, one.at_us)
             cursor.execute("DELETE FROM model_recordings WHERE request_hash = ?", [request_hash])
             cursor.execute(
                 "INSERT INTO model_recordings SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE EXISTS "
@@ -131,8 +129,9 @@ class ModelRecords:
         """Calls, newest first; `next` is the id to continue after."""
         rows = self._book.rows(
             f"SELECT {', '.join(_CALL)} FROM model_calls "
-            "WHERE ($1::VARCHAR IS NULL OR outcome = $1) AND ($2 = '' OR (at_us, call_id) < (SELECT (at_us, call_id) FROM model_calls "
-            "WHERE call_id = $2)) ORDER BY at_us DESC, call_id DESC LIMIT $3",
+            "WHERE ($1::VARCHAR IS NULL OR outcome = $1) AND ($2 = '' OR (at_us, call_id) < "
+            "(SELECT (at_us, call_id) FROM model_calls WHERE call_id = $2)) "
+            "ORDER BY at_us DESC, call_id DESC LIMIT $3",
             [outcome, after, limit],
         )
         return {
@@ -211,6 +210,18 @@ class ModelRecords:
                 )
                 for table in tables
             }
+
+    def _name(self, cursor: Any, request_hash: str, asker: Asker | None, at_us: int) -> None:
+        """Say whose it is, once. Nothing is kept for who was erased."""
+        if asker is None or self._identity.refuses(asker.user_name):
+            return
+        named = [request_hash, *asker]
+        cursor.execute(
+            "INSERT INTO model_askers SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS "
+            "(FROM model_askers "
+            "WHERE request_hash = $1 AND source = $2 AND path = $3 AND user_name = $4)",
+            [*named, at_us],
+        )
 
 
 def _shown_call(row: tuple[Any, ...]) -> dict[str, Any]:
