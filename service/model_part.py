@@ -116,7 +116,8 @@ class ModelPart:
         cause = offline or self.stack.breaker.cause
         return {
             "state": "offline" if offline else _WORDS[self.stack.breaker.state()],
-            "reason": (cause.reason or cause.outcome.value) if cause else "",
+            "outcome": cause.outcome.value if cause else "",
+            "reason": cause.reason if cause else "",
             "message": cause.message if cause else "",
             "enabled": self._settings.model.enabled,
             "model": self.config.model,
@@ -168,6 +169,7 @@ def status_of(part: ModelPart | None) -> dict[str, Any]:
     """The part's status, or that there is none."""
     unused = {
         "state": "unused",
+        "outcome": "",
         "reason": "",
         "message": "no processor asks a model",
         "windows": {},

@@ -83,7 +83,7 @@ def a_bad_day(tmp_path, stub, count):
         service.wait_until(lambda: len(bill.answered) >= before + count // 4)
 
     with serving(tmp_path, stub, "spend_limit=100%") as service:
-        service.wait_until(lambda: standing(service)["reason"] == "spend_limit")
+        service.wait_until(lambda: standing(service)["outcome"] == "spend_limit")
         service.wait_until(lambda: sum(windows(service).values()) == count)
         assert windows(service)["queued"] > 0
 
