@@ -5,6 +5,7 @@ The rule: a gauge is read from the part itself when somebody scrapes, so no thre
 
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metrics.usage import UsageCollector
+from processors.verifying.rows import STATES
 from state.usage.ccusage import COUNTINGS
 from state.usage.exposition import Exposition
 
@@ -54,6 +56,12 @@ def register(service: "Service") -> None:
         for status in ("ok", "waiting", "retrying", "parked"):
             counted = partial(_count, service, name, status)
             watch("files", "Known files by state", counted, processor=name, status=status)
+    if service.model:
+        windows = _Windows(service)
+        for state in STATES:
+            watch(
+                "model_windows", "Windows of sessions", partial(windows.count, state), state=state
+            )
     service.instruments.watch_process()
     for counting in COUNTINGS:
         beyond = partial(service.tallier.beyond_ccusage, counting)
@@ -61,6 +69,20 @@ def register(service: "Service") -> None:
         watch("usage_beyond_ccusage_tokens", text, beyond, counting=counting)
     exposition = Exposition(service.store.cursor, partial(_news, service))
     service.instruments.registry.register(UsageCollector(exposition.series))
+
+
+class _Windows:
+    """Windows by state, counted once for each change of the database."""
+
+    def __init__(self, service: "Service") -> None:
+        self._service = service
+        self._counted: tuple[int, Mapping[str, int]] = (-1, {})
+
+    def count(self, state: str) -> float:
+        revision = self._service.store.revision
+        if self._counted[0] != revision:
+            self._counted = (revision, self._service.desk.findings.windows_by_state())
+        return float(self._counted[1].get(state, 0))
 
 
 def _blind(observer: "Observer", source: str) -> float:

@@ -45,9 +45,6 @@ class ModelSettings:
     payload_days: Annotated[
         int, integer(1, 3650, "how long is kept what was sent, for whoever wants to see it")
     ] = 30
-    batches: Annotated[
-        bool, flag("a backfill asks in batches: half the price, answers within a day")
-    ] = False
 
 
 def config_of(settings: ModelSettings, environ: Mapping[str, str]) -> "Config":

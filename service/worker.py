@@ -6,7 +6,6 @@ hand until the writer has answered, so the next run of the file starts from this
 """
 
 import logging
-import random
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -14,13 +13,14 @@ from typing import Any
 
 from core import outcome, plan
 from core.blocks import BlockDigester
-from core.errors import ChangedError, SessionwatchError, TransientError, with_reason
+from core.errors import ChangedError, SessionwatchError, TransientError
 from core.keys import SessionKey
 from core.ledger import FileStat, LedgerEntry
 from core.loss import Loss
 from core.rows import Abandon, Chunk, Commit, Receipt
 from core.seams import OpenFile
 from processors.base import Later
+from service import retrying
 from service.losses import COMPRESSED, Losses
 from service.reading import LineReading, Step, WholeReading, has_unread, prove
 from service.world import Reading, Stopping, World
@@ -214,15 +214,8 @@ class Worker:
 
     def _waiting(self, entry: LedgerEntry, before: LedgerEntry | None, later: Later) -> LedgerEntry:
         """The entry of a file that is wanted again; it is touched in time."""
-        now_us = self._world.clock.now_us()
-        noted = outcome.waiting(
-            entry, before, reason=later.reason, text=later.text, after_s=later.after_s,
-            now_us=now_us, jitter=random.random(),  # noqa: S311 (not a secret)
-            retry_first_s=self._world.limits.retry_first_s,
-            retry_max_s=self._world.limits.retry_max_s,
-        )  # fmt: skip
-        assert noted.try_again_at_us is not None
-        self._touch(entry.key, (noted.try_again_at_us - now_us) / 1e6)
+        noted = retrying.while_waiting(self._world, entry, before, later)
+        self._touch(entry.key, retrying.wait_s(self._world, noted))
         self._count(noted.status)
         return noted
 
@@ -242,24 +235,15 @@ class Worker:
 
     def _fail(self, key: SessionKey, error: Exception) -> "Future[Receipt]":
         """Note a failure beside the last good version."""
-        world, processor, limits = self._world, self._processor, self._world.limits
+        world, processor = self._world, self._processor
         entry = world.ledger.get(processor.name, key)
-        noted = plan.after_failure(
-            entry or LedgerEntry(processor.name, key, committed_at_us=world.clock.now_us()),
-            with_reason(error),
-            self._stat(key),
-            processor_version=processor.version,
-            now_us=world.clock.now_us(),
-            jitter=random.random(),  # noqa: S311 (not a secret)
-            attempts_max=limits.attempts_max,
-            retry_first_s=limits.retry_first_s,
-            retry_max_s=limits.retry_max_s,
-        )
+        seen = entry or LedgerEntry(processor.name, key, committed_at_us=world.clock.now_us())
+        noted = retrying.after_failure(world, processor, seen, error, self._stat(key))
         world.instruments.failures.labels(processor.name, noted.reason).inc()
         self._count(noted.status)
         if noted.try_again_at_us is not None:
             world.instruments.retries.labels(processor.name).inc()
-            self._touch(key, (noted.try_again_at_us - world.clock.now_us()) / 1e6)
+            self._touch(key, retrying.wait_s(world, noted))
         log.warning(
             noted.status,
             extra={"processor": processor.name, "session": str(key), "reason": noted.reason},

@@ -12,6 +12,9 @@ from processors.verifying.candidates import Candidate
 from processors.verifying.turns import Turn
 from processors.verifying.windows import Window
 
+STATES = ("done", "queued", "offline", "refused", "truncated", "invalid", "rejected")
+"""What a window may be; see `VerificationWindow`."""
+
 
 class VerificationItem(NamedTuple):
     """One quote of one item. Items with several quotes have several rows that differ in nothing
