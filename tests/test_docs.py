@@ -137,7 +137,8 @@ def test_every_documented_command_exists():
         words
         for document in documents()
         for words in re.findall(
-            r"\bsessionwatch ((?:(?:config|model|people|token) )?[a-z][a-z-]*)\b", code(read(document))
+            r"\bsessionwatch ((?:(?:config|model|people|token) )?[a-z][a-z-]*)\b",
+            code(read(document)),
         )
     }
 
