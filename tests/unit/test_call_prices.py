@@ -46,5 +46,6 @@ def test_a_model_that_nobody_knows_has_no_price() -> None:
 def test_a_large_request_may_cost_more_for_each_token() -> None:
     small, large = (cost(NOTHING._replace(input=n), "claude-haiku-5-5") for n in (1000, 200_000))
 
-    assert small and large
+    assert small is not None
+    assert large is not None
     assert large > 200 * small
