@@ -20,6 +20,7 @@ from api import (
     changing,
     forced,
     health,
+    model,
     openapi,
     operating,
     people,
@@ -37,7 +38,7 @@ from core.errors import SessionwatchError
 GROUPS = (
     reading.endpoints, changing.endpoints, operating.endpoints, running.endpoints, forced.endpoints,
     auditing.endpoints, accounts.endpoints, people.endpoints, signing_in.endpoints,
-    uploads.endpoints, health.endpoints,
+    uploads.endpoints, health.endpoints, model.endpoints,
 )  # fmt: skip
 
 

@@ -77,6 +77,12 @@ class Control(Protocol):
     def remove_files(self, keys: Sequence[SessionKey]) -> list[str]:
         """Delete session files from their sources; the paths that could not be."""
 
+    def model(self) -> dict[str, Any]:
+        """How the language model stands: state, reason, budget, today's calls, windows by state."""
+
+    def reread(self, keys: Sequence[SessionKey]) -> int:
+        """Have what asks a model read these files again; how many there are."""
+
     def sweep(self) -> dict[str, Any]:
         """Compare all files with the ledger now instead of at the next cadence."""
 

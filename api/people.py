@@ -83,7 +83,7 @@ class _People:
         taken = self._control.amend(Erase(frozenset({person}))).report
         resolve = self._desk.people.resolve
         revoked = self._desk.tokens.revoke_all(lambda name: resolve(name) == person)
-        rows = {**taken, **self._desk.people.forget(person)}
+        rows = {**taken, **self._desk.model.forget(person), **self._desk.people.forget(person)}
         left = self._control.remove_files(keys) if ask.body.files else [str(key) for key in keys]
         report = {
             "person": person,

@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 
 from core.keys import SessionKey
 
-Status = Literal["ok", "retrying", "parked"]
+Status = Literal["ok", "waiting", "retrying", "parked"]
+"""`waiting`: its rows are in the tables, and lack what the world did not give yet. No failure."""
 
 
 class FileStat(NamedTuple):
@@ -61,6 +62,11 @@ class LedgerEntry:
     reason: str = ""
     error: str = ""
     source_gone: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Did the last try fail?"""
+        return self.status in ("retrying", "parked")
 
     def outdated(self) -> "LedgerEntry":
         """The entry as an operator's rescan leaves it: no version matches 0, so it is rebuilt."""

@@ -7,7 +7,17 @@ it proved. (What a failure leaves is `core.plan.after_failure`, beside the rules
 from dataclasses import replace
 
 from core.ledger import FileStat, LedgerEntry
-from core.plan import ENDS_BYTES, Proof, unproved_since
+from core.plan import (
+    ENDS_BYTES,
+    RETRY_FIRST_S,
+    RETRY_MAX_S,
+    Proof,
+    backoff_s,
+    unproved_since,
+)
+
+WAIT_MAX_S = 86_400.0
+"""However long somebody says, it is asked for again after a day."""
 
 
 def cleaned(entry: LedgerEntry, stat: FileStat, processor_version: int) -> LedgerEntry:
@@ -55,6 +65,38 @@ def settled(
         settled=old,
         unproved_since_us=since_us,
         committed_at_us=entry.committed_at_us or now_us,
+    )
+
+
+def waiting(
+    entry: LedgerEntry,
+    before: LedgerEntry | None,
+    *,
+    reason: str,
+    text: str,
+    after_s: float | None,
+    now_us: int,
+    jitter: float,
+    retry_first_s: float = RETRY_FIRST_S,
+    retry_max_s: float = RETRY_MAX_S,
+) -> LedgerEntry:
+    """The entry of a file whose rows lack what the world did not give yet.
+
+    It is looked at again not before `after_s`, and less and less often while nothing comes; it is
+    never parked, however often that is.
+    """
+    waited = before is not None and before.status == "waiting"
+    attempts = 1 + (before.attempts if before and waited else 0)
+    again_s = backoff_s(attempts, jitter=jitter, first_s=retry_first_s, max_s=retry_max_s)
+    wait_s = min(max(after_s or 0.0, again_s), WAIT_MAX_S)
+    return replace(
+        entry,
+        status="waiting",
+        attempts=attempts,
+        tried_version=entry.processor_version,
+        try_again_at_us=now_us + int(wait_s * 1e6),
+        reason=reason,
+        error=text[:500],
     )
 
 

@@ -67,6 +67,8 @@ def decide(
     if entry is None:
         return Load("new")
     same = stat == entry.stat and not entry.source_gone
+    if entry.status == "waiting" and not same:
+        return Load("changed")
     if entry.status != "ok" and entry.tried_version == processor_version:
         if entry.status == "parked" and same:
             return Skip("parked")
@@ -76,6 +78,8 @@ def decide(
         return Load("new")
     if entry.processor_version != processor_version:
         return Load("outdated")
+    if entry.status == "waiting":
+        return Load("waiting")
     if same and entry.settled and entry.status == "ok":
         return Look("all") if proof_due(entry, now_us, proof_max_us) else Skip("unchanged")
     return _compare(entry, stat, now_us, proof_max_us, compressed=compressed)
@@ -116,7 +120,9 @@ def after_failure(
     A permanent error parks at once; anything else is tried again with back-off and parked after
     `attempts_max` tries. A parked file is tried again when its stat or the version changes.
     """
-    attempts = 1 + (entry.attempts if entry.tried_version == processor_version else 0)
+    # A file that waited did not fail: an outage must not use up its tries.
+    counts = entry.tried_version == processor_version and entry.status != "waiting"
+    attempts = 1 + (entry.attempts if counts else 0)
     permanent = isinstance(error, PermanentError | ConfigurationError)
     parked = permanent or attempts >= attempts_max
     wait_s = backoff_s(attempts, jitter=jitter, first_s=retry_first_s, max_s=retry_max_s)

@@ -11,8 +11,9 @@ Three kinds, each one class in one file with the attributes below; `processors.r
 - `SessionProcessor`: `rows(session, tools)` of a whole session once it has gone quiet.
 """
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from logging import Logger
 from typing import Any, Literal, NamedTuple, Protocol
@@ -20,6 +21,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from core.keys import SessionKey
 from core.lines import Line
 from core.record import Record
+from processors.llm.values import Model
 
 Kind = Literal["line", "document", "session"]
 
@@ -29,6 +31,9 @@ are `int`, `str`, `bool` or `float`, optionally `| None`. Integers must fit 64 b
 microseconds since 1970 UTC and money integer nano-dollars, since float sums differ between runs."""
 
 SESSION_FILES = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
+
+_KEY_OF_NOWHERE = secrets.token_bytes(32)
+"""For looks at a file without a database: another one in each process."""
 
 
 class Processor(Protocol):
@@ -83,14 +88,36 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """All a session processor may touch of the world."""
+    """All a session processor may touch of the world.
+
+    `llm` answers what was answered before, or asks; None: there is no model here. `redaction_key`
+    is the installation's: with it equal secrets get equal placeholders.
+    """
 
     now: datetime
     log: Logger
+    llm: Model | None = field(default=None, repr=False)
+    redaction_key: bytes = field(default=_KEY_OF_NOWHERE, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Yielded among the rows: they are committed, and the file is wanted again.
+
+    Not a failure: what the rows lack, the world did not give yet. `after_s`: not before that, where
+    somebody said so. `reason` is a short word that operators count by, `text` is for people.
+    """
+
+    reason: str
+    text: str = ""
+    after_s: float | None = None
 
 
 class SessionProcessor(Processor, Protocol):
-    """A pure function of the session and what its tools recorded."""
+    """A pure function of the session and what its tools recorded.
+
+    Beside rows it may yield `Later`. With an attribute `asks_model = True` it gets the tool `llm`.
+    """
 
     quiet_s: float
     """Run once nobody touched the file for this long …"""

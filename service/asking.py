@@ -7,17 +7,20 @@ service the same application is asked in this process, and what needs the engine
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from core.errors import ConfigurationError
+from core.keys import SessionKey
 from core.rows import Amendment, Receipt
 from service.answers import patiently
 from service.client import Client, answer_of, target_of
 from service.settings import Settings
 
 if TYPE_CHECKING:
+    from processors.registry import Registry
+    from state.operations.desk import Desk
     from state.store import Store
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -42,9 +45,10 @@ def asking(settings: Settings) -> Iterator[Asks]:
     from processors import registry
     from service.wiring import open_store
 
-    store = patiently(lambda: open_store(settings, registry.load()))
+    known = registry.load()
+    store = patiently(lambda: open_store(settings, known))
     try:
-        yield InProcess(_application(store, settings))
+        yield InProcess(_application(store, settings, known))
     finally:
         store.close()
 
@@ -84,8 +88,25 @@ async def _exchange(app: App, scope: dict[str, Any], body: bytes) -> tuple[int, 
 class _Alone:
     """Stands for the service where none runs: it changes the database, and that is all it can."""
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(self, store: "Store", settings: Settings, registry: "Registry") -> None:
         self._store = store
+        self._settings = settings
+        self._registry = registry
+
+    def model(self) -> dict[str, Any]:
+        from metrics.instruments import Instruments
+        from service.clock import SystemClock
+        from service.model_part import part_of, status_of
+
+        desk, clock = _desk(self._store), SystemClock()
+        return status_of(part_of(self._settings, self._registry, desk, clock, Instruments()))
+
+    def reread(self, keys: Sequence[SessionKey]) -> int:
+        from service.model_part import outdated
+
+        commits = outdated(self._store.ledger, self._registry, keys)
+        self._store.apply(commits)
+        return len({commit.after.key for commit in commits})
 
     def amend(self, change: Amendment) -> Receipt:
         (answer,) = self._store.apply([change])
@@ -100,16 +121,21 @@ class _Alone:
         )  # fmt: skip
 
 
-def _application(store: "Store", settings: Settings) -> App:
+def _desk(store: "Store") -> "Desk":
+    from state.operations.desk import Desk
+
+    return Desk(store.cursor, lambda: time.time_ns() // 1000, time.monotonic, store.identity)
+
+
+def _application(store: "Store", settings: Settings, registry: "Registry") -> App:
     from api.app import application
     from api.gate import Gate
     from api.parts import Parts
     from metrics.instruments import Instruments
-    from state.operations.desk import Desk
     from state.queries import Queries
 
-    desk = Desk(store.cursor, lambda: time.time_ns() // 1000, time.monotonic, store.identity)
+    desk = _desk(store)
     gate = Gate(desk.tokens, loopback=True, monotonic_s=time.monotonic)
-    control: Any = _Alone(store)
+    control: Any = _Alone(store, settings, registry)
     queries = Queries(store, prices=settings.prices)
     return application(Parts(control, control, queries, desk, Instruments(), gate), private=True)

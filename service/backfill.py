@@ -19,6 +19,7 @@ from core.keys import SessionKey
 from core.rows import QUARANTINE_COLUMNS, ArrowRows, RowSet
 from core.seams import OpenFile
 from core.tables import columns
+from processors.base import Later
 from service.child import Child
 from service.limits import Limits
 from service.reading import LineReading, Step
@@ -132,6 +133,7 @@ class PoolReading:
         self._task = task
         self.dialect = task.dialect
         self.tail_bytes = 0
+        self.later: Later | None = None
 
     def __iter__(self) -> Iterator[Step]:
         self._pool._count(1)

@@ -13,7 +13,7 @@ from core.errors import ConfigurationError
 from core.keys import SessionKey
 from core.rows import Amendment, Receipt
 from metrics.checks import Check
-from service import overview
+from service import model_part, overview
 from service.operator import Operator
 from watcher.disk import Disk
 
@@ -61,6 +61,15 @@ class ServiceControl:
 
     def processors(self) -> list[dict[str, Any]]:
         return overview.processor_list(self._service.store.ledger, self._service.registry)
+
+    def reread(self, keys: Sequence[SessionKey]) -> int:
+        service = self._service
+        return service.operator.reread(
+            model_part.outdated(service.store.ledger, service.registry, keys)
+        )
+
+    def model(self) -> dict[str, Any]:
+        return model_part.status_of(self._service.model)
 
     def amend(self, change: Amendment) -> Receipt:
         return self._service.writer.submit(change).result()

@@ -39,6 +39,9 @@ def deep(settings: Settings, registry: Registry, have: Digests) -> list[str]:
 
     Sweep or ingest first: bytes that were never taken also count as a difference.
     """
+    # What a model was asked depends on its answers as well, and nobody is to pay for them twice.
+    provable = tuple(p for p in registry.processors if not getattr(p, "asks_model", False))
+    registry = replace(registry, processors=provable)
     with TemporaryDirectory(prefix="sessionwatch-doctor-") as folder:
         fresh = replace(settings, db=Path(folder) / "proof.duckdb")
         ingest(fresh, registry, include_sessions=True)
@@ -72,7 +75,7 @@ def _compared(table: str, have: Digests, want: Digests, roots: set[str]) -> Iter
 
 def _complaints(entry: Any, processor: Any) -> Iterator[str]:
     where = f"{processor.name}: {entry.key}"
-    if entry.status != "ok":
+    if entry.failed:
         yield f"{where}: {entry.status}: {entry.reason}: {entry.error}"
     if entry.processor_version != processor.version and not entry.source_gone and entry.generation:
         yield f"{where}: rows of version {entry.processor_version}, not {processor.version}"

@@ -18,6 +18,7 @@ from core.keys import SessionKey, user_of
 from core.rows import Command, Commit, Receipt
 from core.seams import Clock, Files, Ledger
 from metrics.instruments import Instruments
+from processors.base import Tools
 from processors.registry import Registry
 from service.decoding import SharedDecoding
 from service.limits import Limits
@@ -81,15 +82,16 @@ class Engine:
         agent: Callable[[SessionKey], str] = lambda key: "",
         stopping: Callable[[], bool] = lambda: False,
         at_once: bool = False,
+        toolbox: Callable[[SessionKey], Tools] | None = None,
     ) -> None:
         """`user` is whom a file belongs to, for fairness; `agent` is its dialect, where that is
-        settled beforehand; once `stopping`, large reads end at the next step; `at_once` drops all
-        quiet times."""
+        settled beforehand; `toolbox` has the tools of session processors; once `stopping`, large
+        reads end at the next step; `at_once` drops all quiet times."""
         self._user = user
         self.sources = tuple(sources)
         self.world = World(
             files, ledger, submit, new_generation, clock, limits, instruments, backfill, stopping,
-            agent=agent,
+            agent=agent, toolbox=toolbox,
         )  # fmt: skip
         instruments.expect([processor.name for processor in registry.processors], self.sources)
         if sum(processor.kind == "line" for processor in registry.processors) > 1:
@@ -167,7 +169,7 @@ class Engine:
         return all(lane.queue.idle() for lane in self.lanes)
 
     def _lane(self, processor: Any, *, at_once: bool) -> Lane:
-        settler = Settler(_settling(processor, at_once=at_once))
+        settler = Settler(_settling(processor, self.world.limits.quiet_max_s, at_once=at_once))
         queue = WorkQueue(settler, self.world.clock.monotonic_s, self._user)
         worker = Worker(
             self.world, processor, lambda key, after_s: queue.touch(key, after_s=after_s)
@@ -177,10 +179,11 @@ class Engine:
         return Lane(processor, queue, worker, wants, unread)
 
 
-def _settling(processor: Any, *, at_once: bool) -> Pace | Quiet:
+def _settling(processor: Any, longest_s: float, *, at_once: bool) -> Pace | Quiet:
     if processor.kind != "session":
         return Pace(0.0 if at_once else processor.pace_s)
-    return Quiet(0.0, 0.0) if at_once else Quiet(processor.quiet_s, processor.wait_max_s)
+    longest_s = 0.0 if at_once else longest_s
+    return Quiet(min(processor.quiet_s, longest_s), min(processor.wait_max_s, longest_s))
 
 
 def outdate(

@@ -204,6 +204,8 @@ class _Force:
         before, entry = visit.before, self._entry(visit.key)
         if entry is None or entry == before:
             return None if self._is_unread(visit.key, entry) else "skipped"
+        if entry.status == "waiting":  # For a model: nothing of the file is wrong.
+            return "skipped"
         if entry.status != "ok":
             return "errors"
         if entry.source_gone:

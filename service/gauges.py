@@ -6,6 +6,7 @@ The rule: a gauge is read from the part itself when somebody scrapes, so no thre
 import math
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metrics.usage import UsageCollector
+from processors.verifying.rows import STATES
 from service.checkup import last_success_us
 from state.usage.ccusage import COUNTINGS
 from state.usage.exposition import Exposition
@@ -60,10 +62,16 @@ def register(service: "Service") -> None:
         paused = partial(_paused, lane)
         watch("paused", "1 while an operator has paused the processor", paused, processor=name)
         _unread(service, lane)
-        for status in ("ok", "retrying", "parked"):
+        for status in ("ok", "waiting", "retrying", "parked"):
             counted = partial(_count, service, name, status)
             watch("files", "Known files by state", counted, processor=name, status=status)
     _shield(service)
+    if service.model:
+        windows = _Windows(service)
+        for state in STATES:
+            watch(
+                "model_windows", "Windows of sessions", partial(windows.count, state), state=state
+            )
     service.instruments.watch_process()
     for counting in COUNTINGS:
         beyond = partial(service.tallier.beyond_ccusage, counting)
@@ -118,6 +126,20 @@ def _shield(service: "Service") -> None:
     watch = service.instruments.watch
     watch("shield_files", "Unread sessions that their agent deletes soon", files)
     watch("shield_left_seconds", "Until the first of them goes; NaN if there is none", left_s)
+
+
+class _Windows:
+    """Windows by state, counted once for each change of the database."""
+
+    def __init__(self, service: "Service") -> None:
+        self._service = service
+        self._counted: tuple[int, Mapping[str, int]] = (-1, {})
+
+    def count(self, state: str) -> float:
+        revision = self._service.store.revision
+        if self._counted[0] != revision:
+            self._counted = (revision, self._service.desk.findings.windows_by_state())
+        return float(self._counted[1].get(state, 0))
 
 
 def _blind(observer: "Observer", source: str) -> float:

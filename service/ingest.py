@@ -17,10 +17,13 @@ from core.seams import Ledger
 from metrics.instruments import Instruments
 from processors.registry import Registry
 from service.backfill import Pool
+from service.clock import SystemClock
 from service.engine import Engine
 from service.lanes import LaneThreads
+from service.model_part import part_of
 from service.settings import Settings
 from service.wiring import build_engine, open_store, sources_of
+from state.operations.desk import Desk
 from state.writer import Writer
 from watcher.disk import Disk
 
@@ -55,17 +58,25 @@ def ingest(
         inbox_max=limits.inbox_max, group_commits_max=limits.group_commits_max,
         group_rows_max=limits.group_rows_max,
     )  # fmt: skip
+    disk, clock = Disk(sources), SystemClock()
+    desk = Desk(store.cursor, clock.now_us, clock.monotonic_s, store.identity)
+    disk.refuse(store.identity.refuses)  # Known once the desk has learned who was erased.
+    model = part_of(settings, chosen, desk, clock, instruments, user_of=disk.user_of)
     engine = build_engine(
-        settings, chosen, Disk(sources), store, writer.submit,
-        instruments=instruments, limits=limits, pool=pool, at_once=True,
+        settings, chosen, disk, store, writer.submit,
+        instruments=instruments, limits=limits, pool=pool, at_once=True, model=model,
     )  # fmt: skip
     before = _entries(store.ledger, engine)
     writer.start()
     try:
+        if model:
+            model.resume(store.ledger, chosen, writer.submit)
         files = _sweep(engine)
         _run(engine, settings.workers, writer, progress)
     finally:
         pool.close()
+        if model:
+            model.close()
         writer.stop(settings.drain_s)
         after = _entries(store.ledger, engine)
         store.close()
@@ -120,7 +131,7 @@ def _summary(
         if grown or (not same and old is not None):
             changed.add(entry.key)
             size_bytes += grown
-    failed = {place for place, entry in after.items() if entry.status != "ok"}
+    failed = {place for place, entry in after.items() if entry.failed}
     newly_failed = sum(after[place] != before.get(place) for place in failed)
     return {
         "files": files,
@@ -139,8 +150,7 @@ def _total(instruments: Instruments, name: str) -> int:
     return int(
         sum(
             sample.value
-            for family in instruments.registry.collect()
-            if family.name == f"sessionwatch_{name}"
+            for family in getattr(instruments, name).collect()
             for sample in family.samples
             if sample.name.endswith("_total")
         )

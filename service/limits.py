@@ -48,6 +48,9 @@ class Limits:
         float,
         seconds(0, 30 * _DAY_S, "a file that waits longer is stuck; 0 is 8 times the cadence"),
     ] = 0.0
+    quiet_max_s: Annotated[
+        float, _wait("no processor of whole sessions waits longer than this for quiet")
+    ] = 900.0
     attempts_max: Annotated[int, _count("tries before a failing file is parked", 1000)] = 8
     retry_first_s: Annotated[float, _wait("before the second try; doubled for each further")] = 5.0
     retry_max_s: Annotated[float, _wait("the longest wait between two tries")] = 3600.0

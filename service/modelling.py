@@ -7,13 +7,14 @@ or be shown by `sessionwatch config show`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from processors.llm.endpoint import BASE_URL, Endpoint, key_of
+from processors.llm.endpoint import BASE_URL, DEFAULT_MODEL, Endpoint, key_of
 from processors.llm.purse import NANO, Caps
-from processors.llm.retry import Patience
-from processors.llm.stack import DEFAULT_MODEL, Config
 from service.rules import decimal, flag, integer, seconds, text
+
+if TYPE_CHECKING:
+    from processors.llm.stack import Config
 
 _BASE_URL = r"https?://[^\s?#]+(?<!/)(?<!/v1)"
 _MODEL = r"[A-Za-z0-9][\w.:@/-]{0,127}"
@@ -23,6 +24,7 @@ _MODEL = r"[A-Za-z0-9][\w.:@/-]{0,127}"
 class ModelSettings:
     """The table `[model]`."""
 
+    enabled: Annotated[bool, flag("false: nothing is sent, whether or not there is a key")] = True
     model: Annotated[str, text(_MODEL, "a model's name", "which language model is asked")] = (
         DEFAULT_MODEL
     )
@@ -40,15 +42,20 @@ class ModelSettings:
     ] = 2000
     timeout_s: Annotated[float, seconds(1, 600, "the longest silence of a call")] = 60.0
     attempts: Annotated[int, integer(1, 10, "calls for one answer, before it is put off")] = 4
-    batches: Annotated[
-        bool, flag("a backfill asks in batches: half the price, answers within a day")
-    ] = False
+    payload_days: Annotated[
+        int, integer(1, 3650, "how long is kept what was sent, for whoever wants to see it")
+    ] = 30
 
 
-def config_of(settings: ModelSettings, environ: Mapping[str, str]) -> Config:
+def config_of(settings: ModelSettings, environ: Mapping[str, str]) -> "Config":
     """What the stack is built from."""
+    from processors.llm.retry import Patience  # With the layers comes what they are made of.
+    from processors.llm.stack import Config
+
     return Config(
-        endpoint=Endpoint(key_of(environ), settings.base_url, settings.timeout_s),
+        endpoint=Endpoint(
+            key_of(environ) if settings.enabled else "", settings.base_url, settings.timeout_s
+        ),
         model=settings.model,
         caps=Caps(
             day_nano=int(settings.budget_usd_per_day * NANO),

@@ -5,7 +5,6 @@ would be committed there.
 """
 
 import glob
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from core.errors import ConfigurationError
 from core.rows import QUARANTINE, ArrowRows
 from service.limits import Limits
 from service.reading import LineReading, WholeReading
+from service.world import plain_tools
 from watcher.disk import Disk, Source
 
 _FAULT = ("length_bytes", "reason", "detail", "kept")
@@ -41,9 +41,8 @@ def rows(path: Path, processor: Any, limits: Limits) -> Iterator[dict[str, Any]]
                 yield from _ordered(processor, LineReading(file, processor, whole))
                 return
             reading = WholeReading(
-                file, processor, whole, key=key, now_us=time.time_ns() // 1000,
-                log=logging.getLogger("sessionwatch.process"),
-            )  # fmt: skip
+                file, processor, whole, key=key, tools=plain_tools(time.time_ns() // 1000)
+            )
             yield from _ordered(processor, reading)
     except OSError as error:
         raise ConfigurationError(

@@ -14,7 +14,7 @@ from core.acting import Principal
 from core.errors import ConfigurationError, SessionwatchError
 from core.keys import SessionKey, session_base, stored_names
 from core.ledger import LedgerEntry
-from core.rows import Command, Receipt
+from core.rows import Command, Commit, Receipt
 from processors.registry import Registry
 from service.engine import Engine, Lane, outdate
 from service.forcing import require_working
@@ -69,6 +69,12 @@ class Operator:
         ledger = self._engine.world.ledger
         return follow(ledger, run.memory, run.stopping, run.progress.update)
 
+    def reread(self, commits: Iterable[Commit]) -> int:
+        """Carry out such commits; how many files are read again."""
+        entries = (commit.before for commit in commits)
+        marked = self._outdated((entry for entry in entries if entry), "rescan")
+        return len({one.key for one in marked})
+
     # Failed files.
 
     def requeue(
@@ -82,7 +88,7 @@ class Operator:
             entry
             for lane in lanes
             for entry in self._entries(lane)
-            if entry.status != "ok"
+            if entry.status in ("retrying", "parked")
             and source in (None, entry.key.source)
             and (names is None or entry.key.path in names)
         ]

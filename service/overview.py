@@ -61,5 +61,5 @@ def _counts(entries: list[LedgerEntry]) -> dict[str, Any]:
     return {
         "files": len(entries),
         "bytes": sum(entry.committed_bytes for entry in entries),
-        **{state: states[state] for state in ("ok", "retrying", "parked", "gone")},
+        **{state: states[state] for state in ("ok", "waiting", "retrying", "parked", "gone")},
     }

@@ -5,8 +5,6 @@ between two steps costs nothing, and reading in steps gives the rows of reading 
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from logging import Logger
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,6 +21,7 @@ from processors import dialects
 from processors.base import (
     Document,
     DocumentProcessor,
+    Later,
     LineProcessor,
     Session,
     SessionProcessor,
@@ -94,6 +93,7 @@ class LineReading:
         self._digester = digester or BlockDigester()
         self.dialect = dialect
         self.tail_bytes = 0
+        self.later: Later | None = None
 
     def __iter__(self) -> Iterator[Step]:
         for span in self._spans():
@@ -194,7 +194,10 @@ class LineReading:
 
 
 class WholeReading:
-    """The single step of a document or session: one pure call over everything the file says."""
+    """The single step of a document or session: one pure call over everything the file says.
+
+    After it `later` says whether the rows lack what the world did not give yet.
+    """
 
     def __init__(
         self,
@@ -203,17 +206,17 @@ class WholeReading:
         limits: Limits,
         *,
         key: SessionKey,
-        now_us: int,
-        log: Logger,
+        tools: Tools,
         dialect: str = "",
     ) -> None:
         self._file = file
         self._processor = processor
         self._limits = limits
         self._key = key
-        self._tools = Tools(datetime.fromtimestamp(now_us / 1e6, UTC), log)
+        self._tools = tools
         self.dialect = dialect
         self.tail_bytes = 0
+        self.later: Later | None = None
 
     def __iter__(self) -> Iterator[Step]:
         data = self._content()
@@ -249,7 +252,10 @@ class WholeReading:
             return list(processor.rows(Document(self._key, data))), 1, []
         self.dialect = self.dialect or _dialect(data)
         lines, faults = decode(data, 0, self.dialect)
-        return list(processor.rows(Session(self._key, lines), self._tools)), len(lines), faults
+        rows = list(processor.rows(Session(self._key, lines), self._tools))
+        wishes = [row for row in rows if isinstance(row, Later)]
+        self.later = wishes[-1] if wishes else None
+        return [row for row in rows if not isinstance(row, Later)], len(lines), faults
 
 
 def has_unread(file: OpenFile, entry: LedgerEntry, kind: str, limits: Limits) -> bool:

@@ -17,7 +17,7 @@ from core.rows import Collect as CollectGarbage
 from core.rows import Reassign, Receipt
 from metrics.instruments import Instruments
 from processors.registry import Registry
-from service import gauges, logs
+from service import gauges, logs, model_part
 from service.backfill import Pool
 from service.checkup import Checkup
 from service.client import socket_path
@@ -91,10 +91,17 @@ class Service:
             expecting=lambda: self.pool.busy, inbox_max=limits.inbox_max,
             group_commits_max=limits.group_commits_max, group_rows_max=limits.group_rows_max,
         )  # fmt: skip
+        self.desk = Desk(
+            self.store.cursor, self.clock.now_us, self.clock.monotonic_s, self.store.identity
+        )
+        self.model = model_part.part_of(
+            settings, registry, self.desk, self.clock, self.instruments,
+            stopping=self._stopping, user_of=disk.user_of,
+        )  # fmt: skip
         self.engine: Engine = build_engine(
             settings, registry, disk, self.store, self.writer.submit,
             instruments=self.instruments, limits=limits, pool=self.pool,
-            stopping=self._stopping.is_set,
+            stopping=self._stopping.is_set, model=self.model,
         )  # fmt: skip
         self.lanes = LaneThreads(self.engine, settings.workers)
         self.observer = Observer(
@@ -126,9 +133,6 @@ class Service:
             prices=settings.prices,
         )  # fmt: skip
         self.tallier = Tallier(self.queries, self.store, self.clock, self.instruments)
-        self.desk = Desk(
-            self.store.cursor, self.clock.now_us, self.clock.monotonic_s, self.store.identity
-        )
         self.uploads = part_of(self)
         self.gate = gate_of(settings, self.desk, self.clock)
         self.operator = Operator(
@@ -164,6 +168,8 @@ class Service:
         self.operator.restore_pauses()
         self.writer.start()
         self.writer.submit(Reassign())  # Names may have changed while nobody ran.
+        if self.model:
+            self.model.resume(self.store.ledger, self.registry, self.writer.submit)
         self.lanes.start()
         self.server.start()
         self.observer.start()
@@ -219,6 +225,8 @@ class Service:
         clean &= self.tallier.stop(left_s())
         clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
+        if self.model:
+            self.model.close()
         self.pool.close()
         clean &= self.jobs.stop(left_s())
         clean &= self.server.stop(min(5.0, left_s()))

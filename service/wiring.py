@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 from core.keys import SessionKey, user_of
 from core.rows import Command, Receipt
@@ -14,6 +15,9 @@ from service.limits import Limits
 from service.settings import Settings
 from state.store import Store
 from watcher.disk import Disk, Source
+
+if TYPE_CHECKING:
+    from service.model_part import ModelPart
 
 
 def sources_of(settings: Settings, registry: Registry) -> tuple[Source, ...]:
@@ -56,6 +60,7 @@ def build_engine(
     pool: Pool | None = None,
     stopping: Callable[[], bool] = lambda: False,
     at_once: bool = False,
+    model: "ModelPart | None" = None,
 ) -> Engine:
     """An engine over the real file system and this store."""
     return Engine(
@@ -73,4 +78,5 @@ def build_engine(
         agent=disk.agent_of,
         stopping=stopping,
         at_once=at_once,
+        toolbox=model.tools if model else None,
     )

@@ -6,7 +6,6 @@ hand until the writer has answered, so the next run of the file starts from this
 """
 
 import logging
-import random
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -14,22 +13,20 @@ from typing import Any
 
 from core import outcome, plan
 from core.blocks import BlockDigester
-from core.errors import ChangedError, SessionwatchError, TransientError, with_reason
+from core.errors import ChangedError, SessionwatchError, TransientError
 from core.keys import SessionKey
 from core.ledger import FileStat, LedgerEntry
 from core.loss import Loss
 from core.rows import Abandon, Chunk, Commit, Receipt
 from core.seams import OpenFile
+from processors.base import Later
+from service import retrying
 from service.losses import COMPRESSED, Losses
 from service.reading import LineReading, Step, WholeReading, has_unread, prove
-from service.world import Reading, World
+from service.world import Reading, Stopping, World
 from watcher.disk import SourceMissing
 
 log = logging.getLogger("sessionwatch.worker")
-
-
-class Stopping(Exception):
-    """The service is going down: what is committed of a large file is enough for now."""
 
 
 class Worker:
@@ -106,8 +103,11 @@ class Worker:
         """Do the committed bytes stand, and is there more than could be added to their rows?
 
         Documents and sessions are always read whole; so is a file whose dialect is not known yet,
-        since its first decisive line decides for all of them.
+        since its first decisive line decides for all of them. A session that failed may have waited
+        for something before, so it is read in any case.
         """
+        if self._processor.kind == "session" and entry.status != "ok":
+            return True
         if self._processor.kind == "line" and (entry.dialect or not entry.committed_bytes):
             return False
         return has_unread(file, entry, self._processor.kind, self._world.limits)
@@ -166,6 +166,8 @@ class Worker:
             after, held = self._advanced(after, step, proof), step
         tail_bytes = reading.tail_bytes if reading else 0
         settled = self._settled(after, file, tail_bytes, proof)
+        if reading and reading.later:
+            settled = self._waiting(settled, before, reading.later)
         if held:
             return self._submit_step(before, settled, held, file, lost)
         return None if settled == before else self._commit(Commit(before, settled, loss=lost))
@@ -175,9 +177,8 @@ class Worker:
     ) -> Reading:
         world, processor = self._world, self._processor
         if processor.kind != "line":
-            now_us = world.clock.now_us()
             return WholeReading(
-                file, processor, world.limits, key=key, now_us=now_us, log=log,
+                file, processor, world.limits, key=key, tools=world.tools(key),
                 dialect=world.agent(key),
             )  # fmt: skip
         offset = entry.committed_bytes
@@ -211,6 +212,13 @@ class Worker:
             self._touch(entry.key, wait_s - file.age_ns / 1e9 + 0.01)
         return outcome.settled(entry, age_ns=file.age_ns, wait_s=wait_s, proof=proof, now_us=now_us)
 
+    def _waiting(self, entry: LedgerEntry, before: LedgerEntry | None, later: Later) -> LedgerEntry:
+        """The entry of a file that is wanted again; it is touched in time."""
+        noted = retrying.while_waiting(self._world, entry, before, later)
+        self._touch(entry.key, retrying.wait_s(self._world, noted))
+        self._count(noted.status)
+        return noted
+
     def _gone(self, key: SessionKey) -> "Future[Receipt] | None":
         """The file vanished: its rows stay, marked. If it was only seen, it is listed where bytes
         were lost with it."""
@@ -227,24 +235,15 @@ class Worker:
 
     def _fail(self, key: SessionKey, error: Exception) -> "Future[Receipt]":
         """Note a failure beside the last good version."""
-        world, processor, limits = self._world, self._processor, self._world.limits
+        world, processor = self._world, self._processor
         entry = world.ledger.get(processor.name, key)
-        noted = plan.after_failure(
-            entry or LedgerEntry(processor.name, key, committed_at_us=world.clock.now_us()),
-            with_reason(error),
-            self._stat(key),
-            processor_version=processor.version,
-            now_us=world.clock.now_us(),
-            jitter=random.random(),  # noqa: S311 (not a secret)
-            attempts_max=limits.attempts_max,
-            retry_first_s=limits.retry_first_s,
-            retry_max_s=limits.retry_max_s,
-        )
+        seen = entry or LedgerEntry(processor.name, key, committed_at_us=world.clock.now_us())
+        noted = retrying.after_failure(world, processor, seen, error, self._stat(key))
         world.instruments.failures.labels(processor.name, noted.reason).inc()
         self._count(noted.status)
         if noted.try_again_at_us is not None:
             world.instruments.retries.labels(processor.name).inc()
-            self._touch(key, (noted.try_again_at_us - world.clock.now_us()) / 1e6)
+            self._touch(key, retrying.wait_s(world, noted))
         log.warning(
             noted.status,
             extra={"processor": processor.name, "session": str(key), "reason": noted.reason},

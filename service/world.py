@@ -4,19 +4,28 @@ The rule: a worker touches nothing else, so whoever builds a `World` decides whe
 runs on this machine or inside a test.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from core.keys import SessionKey
 from core.rows import Command, Receipt
 from core.seams import Clock, Files, Ledger, OpenFile
 from metrics.instruments import Instruments
+from processors.base import Later, Tools
 from service.decoding import Decode, decode
 from service.limits import Limits
 from service.names import Names
 from service.reading import Step
+
+log = logging.getLogger("sessionwatch.processor")
+
+
+class Stopping(Exception):
+    """The service is going down: what is committed of a large file is enough for now."""
 
 
 class Reading(Protocol):
@@ -24,6 +33,7 @@ class Reading(Protocol):
 
     tail_bytes: int
     dialect: str
+    later: Later | None
 
     def __iter__(self) -> Iterator[Step]: ...
 
@@ -60,7 +70,20 @@ class World:
     stopping: Callable[[], bool] = lambda: False
     decode: Decode = decode
     agent: Callable[[SessionKey], str] = lambda key: ""
+    toolbox: Callable[[SessionKey], Tools] | None = None
+    """Tools of a session processor, by the file it reads; None: nothing but a clock and a log."""
     names: Names = field(init=False)
 
     def __post_init__(self) -> None:
         self.names = Names(self.files, self.clock)
+
+    def tools(self, key: SessionKey) -> Tools:
+        """What a session processor may touch while it reads this file."""
+        if self.toolbox:
+            return self.toolbox(key)
+        return plain_tools(self.clock.now_us())
+
+
+def plain_tools(now_us: int) -> Tools:
+    """Without a model, as for a look at one file."""
+    return Tools(datetime.fromtimestamp(now_us / 1e6, UTC), log)

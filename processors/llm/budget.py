@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from processors.llm.payload import tokens_max
-from processors.llm.purse import Caps, Limit, Purse, Reservation, left_nano, opens_in_s
+from processors.llm.purse import Caps, Limit, Purse, Reservation, Spent, left_nano, opens_in_s
 from processors.llm.seams import NewId, Price
 from processors.llm.values import Answer, Model, Outcome, Request, Tokens
 
@@ -46,7 +46,11 @@ class Till:
 
     def left_nano(self) -> int:
         """What may still be spent now."""
-        return left_nano(self._caps, self._purse.spent(self._now_us()))
+        return left_nano(self._caps, self.spent())
+
+    def spent(self) -> Spent:
+        """Of this day and month, what is reserved included."""
+        return self._purse.spent(self._now_us())
 
     def _cost_nano(
         self, reservation: Reservation, model: str, tokens: Tokens | None, *, batch: bool

@@ -11,6 +11,7 @@ from processors.llm.values import Answer, Model, Outcome, Request
 
 KEYS = ("ANTHROPIC_API_KEY", "LLM_API_KEY")
 BASE_URL = "https://api.anthropic.com"
+DEFAULT_MODEL = "claude-haiku-5-5"
 
 
 @dataclass(frozen=True, slots=True)

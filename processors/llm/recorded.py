@@ -1,7 +1,7 @@
 """Gives what was answered before, so that a session read again costs nothing.
 
-The rule: only what says something about the input is kept. An answer is held to its schema each
-time it is read; one that does not fit any more is asked for again.
+The rule: only what says something about the input, or was paid for, is kept. An answer is held to
+its schema each time it is read; one that does not fit any more is asked for again.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from processors.llm.reply import checked
 from processors.llm.seams import Recording, Recordings
 from processors.llm.values import Answer, Model, Outcome, Request, Tokens
 
-KEPT = frozenset({Outcome.DONE, Outcome.REFUSED, Outcome.TRUNCATED})
-"""An invalid answer is not: the next one may be better."""
+KEPT = frozenset({Outcome.DONE, Outcome.REFUSED, Outcome.TRUNCATED, Outcome.INVALID})
+"""An answer that was no use is one, too: until an operator says so, it is not paid for again."""
 
 
 class Recorded:
@@ -43,6 +43,8 @@ def replay(recording: Recording | None, request: Request) -> Answer | None:
     if recording is None:
         return None
     answer = Answer(recording.outcome, text=recording.text, reason=recording.reason, recorded=True)
+    if answer.outcome is not Outcome.DONE:
+        return answer
     answer = checked(answer, request)
     return None if answer.outcome is Outcome.INVALID else answer
 

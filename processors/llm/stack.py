@@ -23,15 +23,13 @@ from processors.llm.batches import BatchBook, Batches
 from processors.llm.breaker import BreakerPatience, Guarded
 from processors.llm.budget import Budget, Till
 from processors.llm.counted import Counted
-from processors.llm.endpoint import Endpoint, Online, fault_of
+from processors.llm.endpoint import DEFAULT_MODEL, Endpoint, Online, fault_of
 from processors.llm.provider import Connection, Provider
 from processors.llm.purse import Caps, Purse
 from processors.llm.recorded import Recorded
 from processors.llm.retry import Patience, Retry
 from processors.llm.seams import Calls, NewId, Payloads, Price, Recordings
 from processors.llm.values import Answer, Model, Request
-
-DEFAULT_MODEL = "claude-haiku-5-5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,8 @@ class Stack:
         self._watched(world.instruments)
 
     def ask(self, request: Request) -> Answer:
-        return self._outermost.ask(self.named(request))
+        named = self.named(request)
+        return replace(self._outermost.ask(named), request_hash=named.hash)
 
     def named(self, request: Request) -> Request:
         """The request with the model it is for."""

@@ -135,6 +135,8 @@ class Answer:
     retry_after_s: float | None = None
     call_id: str = ""
     request_id: str = ""
+    request_hash: str = ""
+    """What it is recorded under."""
     sent: bool = False
     """The network was tried; false if a layer answered on its own."""
     recorded: bool = False

@@ -9,11 +9,14 @@ from state.operations.audit import Audit
 from state.operations.book import Book
 from state.operations.expiry import Expiry
 from state.operations.last_runs import LastRuns
+from state.operations.model import ModelRecords
 from state.operations.pauses import Pauses
 from state.operations.people import People
 from state.operations.runs import RunRecords
+from state.operations.spending import Spending
 from state.operations.tokens import Tokens
 from state.operations.uploads import Uploads
+from state.operations.verification import Findings
 
 
 class Desk:
@@ -35,5 +38,9 @@ class Desk:
         self.expiry = Expiry(self.book)
         self.last_runs = LastRuns(self.book)
         self.uploads = Uploads(self.book, now_us)
-        self.people = People(self.book, identity or Identity(), now_us)
+        known = identity or Identity()
+        self.people = People(self.book, known, now_us)
+        self.model = ModelRecords(self.book, known, now_us)
+        self.spending = Spending(self.book)
         self.pauses = Pauses(self.book, now_us)
+        self.findings = Findings(self.book)

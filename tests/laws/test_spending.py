@@ -14,9 +14,26 @@ from processors.llm.budget import Budget, Till
 from processors.llm.payload import tokens_max
 from processors.llm.purse import Caps, MemoryPurse, Reservation
 from processors.llm.values import Answer, Outcome, Tokens
+from service.model_books import KeptPurse
+from state.operations.book import Book
+from state.operations.spending import Spending
+from state.store import Store
 from tests.tools.modelling import HandClock, price, request
 
-PURSES = [MemoryPurse]
+_DATABASE: list[Store] = []
+
+
+def kept_purse() -> KeptPurse:
+    """One in the tables of a real database, which is opened once: empty again for each example."""
+    if not _DATABASE:
+        _DATABASE.append(Store.open(":memory:", []))
+    book = Book(_DATABASE[0].cursor)
+    with book.change() as cursor:
+        cursor.execute("DELETE FROM model_spending")
+    return KeptPurse(Spending(book))
+
+
+PURSES = [MemoryPurse, kept_purse]
 DAY_US = 86_400_000_000
 EVENTS = st.lists(
     st.one_of(
@@ -55,6 +72,13 @@ def test_no_order_of_calls_and_kills_passes_a_cap(purse_of, events, day, month, 
         assert spent.day_nano <= day
         assert spent.month_nano <= month
         assert spent.day_calls <= calls
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closed_database():
+    yield
+    while _DATABASE:
+        _DATABASE.pop().close()
 
 
 class Spender:

@@ -16,7 +16,7 @@ import duckdb
 from core.keys import SessionKey
 from core.rows import QUARANTINE
 from processors import registry
-from state import digest
+from state import digest, schema
 from state.digest import FileDigest
 
 Rows = Counter[tuple[Any, ...]]
@@ -50,9 +50,10 @@ def tables() -> list[str]:
 
 
 def digests(db: Path) -> dict[str, dict[SessionKey, FileDigest]]:
-    """The digest of every file in every table."""
+    """The digest of every file in every table that the database has."""
     with opened(db) as connection:
-        return {table: digest.by_file(connection, table) for table in tables()}
+        known = schema.data_tables(connection)
+        return {table: digest.by_file(connection, table) for table in known}
 
 
 def rows(db: Path, table: str) -> Rows:
@@ -72,8 +73,10 @@ class Difference(NamedTuple):
 
 def compared(have: Path, want: Path) -> dict[str, Difference]:
     """Every table of one database against the same of another."""
+    with opened(want) as connection:
+        known = schema.data_tables(connection)
     out = {}
-    for table in tables():
+    for table in known:
         mine, theirs = rows(have, table), rows(want, table)
         out[table] = Difference(theirs.total(), theirs - mine, mine - theirs)
     return out

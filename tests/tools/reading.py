@@ -1,6 +1,5 @@
 """One processor over bytes in memory, with the service's own readers and nothing around them."""
 
-import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from core.keys import SessionKey
 from core.ledger import FileStat, LedgerEntry
 from service.limits import Limits
 from service.reading import LineReading, Step, WholeReading, prove
+from service.world import plain_tools
 from tests.tools.simulation import Inode, Opened
 
 KEY = SessionKey("here", "u/one.jsonl")
@@ -92,8 +92,7 @@ def tried(
 
 
 def _whole(processor: Any, file: Opened, limits: Limits) -> Taken:
-    log = logging.getLogger("tests.processor")
     taken = Taken()
-    for step in WholeReading(file, processor, limits, key=KEY, now_us=NOW_US, log=log):
+    for step in WholeReading(file, processor, limits, key=KEY, tools=plain_tools(NOW_US)):
         taken.add(step)
     return taken

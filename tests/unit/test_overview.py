@@ -12,7 +12,7 @@ from state.ledger import LedgerMirror
 from tests.tools.processors import Notes, SeenLines
 
 REGISTRY = Registry((Notes(), SeenLines()), (Unavailable("mood", "ImportError: no mood"),))
-EMPTY = {"files": 0, "bytes": 0, "ok": 0, "retrying": 0, "parked": 0, "gone": 0}
+EMPTY = {"files": 0, "bytes": 0, "ok": 0, "waiting": 0, "retrying": 0, "parked": 0, "gone": 0}
 
 
 def entry(processor: str, path: str, **changes: Any) -> LedgerEntry:
@@ -54,6 +54,7 @@ def test_every_file_is_in_one_state() -> None:
         ledger(
             entry("seen", "a"),
             entry("seen", "b", status="retrying"),
+            entry("seen", "f", status="waiting"),
             entry("seen", "c", status="parked"),
             entry("seen", "d", source_gone=True),
             entry("seen", "e", source_gone=True, status="parked"),
@@ -61,7 +62,9 @@ def test_every_file_is_in_one_state() -> None:
         REGISTRY,
     )["processors"]["seen"]
 
-    assert found == {"files": 5, "bytes": 500, "ok": 1, "retrying": 1, "parked": 1, "gone": 2}
+    assert found == {
+        "files": 6, "bytes": 600, "ok": 1, "waiting": 1, "retrying": 1, "parked": 1, "gone": 2
+    }  # fmt: skip
 
 
 def test_entries_of_a_processor_that_is_no_longer_there_are_left_out() -> None:

@@ -53,6 +53,8 @@ RETRYING = replace(
     YOUNG, status="retrying", attempts=1, tried_version=3, try_again_at_us=SOON_US, reason="r"
 )
 DUE = replace(RETRYING, try_again_at_us=NOW_US)
+WAITING = replace(RETRYING, status="waiting")
+OLD_WAITING = replace(WAITING, tried_version=2, processor_version=2)
 PARKED = replace(RETRYING, status="parked", try_again_at_us=None)
 NEVER_LOADED: dict[str, Any] = {
     "generation": 0,
@@ -94,6 +96,13 @@ DECISIONS: list[tuple[str, LedgerEntry | None, FileStat, Plan]] = [
     ("a failed file of an older version", replace(RETRYING, tried_version=2), STAT, Look("all")),
     ("a file that failed before its first load", replace(DUE, **NEVER_LOADED), STAT, Load("new")),
     ("the same before its time", replace(RETRYING, **NEVER_LOADED), STAT, Wait(SOON_US)),
+    ("a file that waits, before its time", WAITING, STAT, Wait(SOON_US)),
+    ("a file that waits and changed", WAITING, TOUCHED, Load("changed")),
+    ("a file that waits and grew", WAITING, GROWN, Load("changed")),
+    ("a file that waited, at its time", replace(WAITING, try_again_at_us=NOW_US), STAT,
+     Load("waiting")),
+    ("a file that waits, of an older version", OLD_WAITING, STAT, Load("outdated")),
+    ("a file that waits and that an operator outdated", WAITING.outdated(), STAT, Load("outdated")),
     ("a parked file", PARKED, STAT, Skip("parked")),
     ("a parked file that changed", PARKED, TOUCHED, Look("all")),
     ("a parked file that grew", PARKED, GROWN, Look("all")),
@@ -306,3 +315,48 @@ def test_every_try_before_the_last_comes_back_by_itself() -> None:
             assert decided(entry, STAT, now_us=entry.try_again_at_us) == Look("all")
 
     assert decided(entry, STAT) == Skip("parked")
+
+
+def waited(before: LedgerEntry | None, after_s: float | None = None) -> LedgerEntry:
+    return outcome.waiting(
+        SETTLED, before, reason="model_outage", text="nobody answers", after_s=after_s,
+        now_us=NOW_US, jitter=0.999_999,
+    )  # fmt: skip
+
+
+def wait_s(entry: LedgerEntry) -> float:
+    assert entry.try_again_at_us is not None
+    return round((entry.try_again_at_us - NOW_US) / 1e6, 1)
+
+
+def test_a_file_that_waits_is_looked_at_less_and_less_often_and_never_parked() -> None:
+    entry, waits = waited(None), []
+    for _ in range(100):
+        waits.append(wait_s(entry))
+        assert entry.status == "waiting"
+        entry = waited(entry)
+
+    assert waits[:4] == [5.0, 10.0, 20.0, 40.0]
+    assert waits[-1] == 3600.0
+
+
+def test_nobody_waits_shorter_than_told_and_nobody_longer_than_a_day() -> None:
+    assert wait_s(waited(None, after_s=600.0)) == 600.0
+    assert wait_s(waited(None, after_s=1.0)) == 5.0
+    assert wait_s(waited(None, after_s=30 * 86_400.0)) == 86_400.0
+
+
+def test_having_waited_counts_as_no_failed_try() -> None:
+    long = replace(waited(None), attempts=100)
+
+    noted = after_failure(
+        long, TransientError("x"), STAT, processor_version=3, now_us=NOW_US, jitter=0.0
+    )
+
+    assert (noted.status, noted.attempts) == ("retrying", 1)
+
+
+def test_what_came_after_all_leaves_a_clean_entry() -> None:
+    cleaned = outcome.cleaned(waited(waited(None)), STAT, 3)
+
+    assert (cleaned.status, cleaned.attempts, cleaned.try_again_at_us) == ("ok", 0, None)
