@@ -44,7 +44,7 @@ def decimal(high: int, about: str = "") -> Rule:
     """Not binary: a number of TOML has the digits it was written with, as long as a price is."""
 
     def read(value: Any) -> Decimal:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
+        if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
             raise TypeError
         try:
             number = Decimal(str(value))

@@ -4,6 +4,7 @@ The rule: figures and nothing else. What a case says is in no result, so a repor
 anybody and kept with a release.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -72,18 +73,17 @@ def _false_finds(run: Sequence[Judged]) -> dict[str, Any]:
     return {"cases": cases, "total": found.total(), "by_reason": dict(sorted(found.items()))}
 
 
+def _count(values: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(values).items()))
+
+
 def _about(cases: Sequence[Case]) -> dict[str, Any]:
-    def count(values: Iterable[str]) -> dict[str, int]:
-        from collections import Counter
-
-        return dict(sorted(Counter(values).items()))
-
     return {
         "sessions": len(cases),
         "items": sum(len(case.items) for case in cases),
-        "parts": count(case.part for case in cases),
-        "languages": count(case.language for case in cases),
-        "kinds": count(item.kind.value for case in cases for item in case.items),
-        "dialects": count(case.written.dialect for case in cases),
-        "about": count(case.written.about for case in cases),
+        "parts": _count(case.part for case in cases),
+        "languages": _count(case.language for case in cases),
+        "kinds": _count(item.kind.value for case in cases for item in case.items),
+        "dialects": _count(case.written.dialect for case in cases),
+        "about": _count(case.written.about for case in cases),
     }

@@ -88,13 +88,7 @@ def matching(
     candidates: Sequence[Candidate], items: Sequence[Expected]
 ) -> Iterator[tuple[int, int]]:
     """As many pairs as possible, a candidate of the right kind before another (Kuhn's way)."""
-    wanted = [
-        sorted(
-            (number for number, one in enumerate(candidates) if _fits(one, item)),
-            key=lambda number: candidates[number].kind is not item.kind,  # noqa: B023
-        )
-        for item in items
-    ]
+    wanted = [_wanted(candidates, item) for item in items]
     item_of: dict[int, int] = {}
 
     def place(item: int, tried: set[int]) -> bool:
@@ -110,6 +104,12 @@ def matching(
     for item in range(len(items)):
         place(item, set())
     return iter(sorted(item_of.items()))
+
+
+def _wanted(candidates: Sequence[Candidate], item: Expected) -> list[int]:
+    """Those that fit, of the right kind first."""
+    fitting = [number for number, one in enumerate(candidates) if _fits(one, item)]
+    return sorted(fitting, key=lambda number: candidates[number].kind is not item.kind)
 
 
 def _fits(candidate: Candidate, item: Expected) -> bool:

@@ -7,8 +7,10 @@ nothing about any model.
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
+from processors.llm.recorded import Recorded
 from processors.llm.seams import Recording
 from processors.llm.values import Answer, Model, Outcome, Request, Tokens
 from processors.verifying.asking import question
@@ -53,15 +55,11 @@ class Named:
 
 
 def named(request: Request, model: str) -> Request:
-    from dataclasses import replace
-
     return replace(request, model=model)
 
 
 def replayed(cases: Iterable[Case]) -> Model:
     """A model that says what is written in the cases, and nothing else."""
-    from processors.llm.recorded import Recorded
-
     shelf = Shelf(dict(_recordings(cases)))
     return Named(Recorded(Silent(), shelf, lambda: 0, lambda _: None), MODEL)
 
@@ -71,14 +69,17 @@ def _recordings(cases: Iterable[Case]) -> Iterator[tuple[str, Recording]]:
         for window in windows(transcript(case)):
             request = named(question(window, REDACTOR), MODEL)
             text = case.written.reply or json.dumps({"items": list(_items(case, window))})
-            yield request.hash, Recording(
-                at_us=0,
-                model=MODEL,
-                outcome=_ENDED[case.written.ended],
-                reason=case.written.ended,
-                text=text,
-                tokens=Tokens(),
-                cost_nano=0,
+            yield (
+                request.hash,
+                Recording(
+                    at_us=0,
+                    model=MODEL,
+                    outcome=_ENDED[case.written.ended],
+                    reason=case.written.ended,
+                    text=text,
+                    tokens=Tokens(),
+                    cost_nano=0,
+                ),
             )
 
 

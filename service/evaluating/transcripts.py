@@ -5,11 +5,13 @@ begins: with bytes that a dialect has to recognise.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from core.errors import ConfigurationError
 from service.evaluating.cases import Case, Speaker
 
 Lines = Iterator[dict[str, Any]]
@@ -22,6 +24,23 @@ def transcript(case: Case) -> bytes:
     """The session file of a case: JSON lines."""
     lines = _DIALECTS[case.written.dialect](case)
     return b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in lines)
+
+
+def write(cases: Iterable[Case], folder: Path) -> int:
+    """Session files `<language>/<dialect>/<name>.jsonl`; returns how many. Files that are there
+    already are written anew. Raises `ConfigurationError` if they cannot be."""
+    every = list(cases)
+    try:
+        for case in every:
+            place = folder / case.language / case.written.dialect
+            place.mkdir(parents=True, exist_ok=True)
+            (place / f"{case.name}.jsonl").write_bytes(transcript(case))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{error.filename}: {error.strerror}", reason="not_writable",
+            hint="name a folder that you may write to",
+        ) from error  # fmt: skip
+    return len(every)
 
 
 def session_id(case: Case) -> str:
@@ -126,7 +145,8 @@ _CODEX: Mapping[Speaker, Callable[[str, str], Iterator[tuple[str, dict[str, Any]
 
 def _copilot(case: Case) -> Lines:
     start = {"sessionId": session_id(case), "version": 1, "producer": "copilot-agent",
-             "copilotVersion": "1.0.68", "startTime": _time(0), "context": {"cwd": _FOLDER}}  # fmt: skip
+             "copilotVersion": "1.0.68", "startTime": _time(0),
+             "context": {"cwd": _FOLDER}}  # fmt: skip
     said = [("session.start", start)]
     said += [(_COPILOT[who], {"content": words}) for who, words in case.said]
     for number, (kind, data) in enumerate(said):
