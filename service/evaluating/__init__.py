@@ -3,7 +3,7 @@
 In the order of their use:
 
     cases        what was written by hand (`gold/*.toml`), with a split into seen and held
-    canaries     secrets for them, made up on the spot
+    planting     secrets for them, made up on the spot
     transcripts  a case as the bytes that an agent would have written
     extractors   phrase rules, recorded answers, or a model: what each finds in a session
     judging      candidates against what was to be found; quotes, secrets and bait against the bytes

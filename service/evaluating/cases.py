@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from processors.verifying.candidates import Kind
-from service.evaluating.canaries import planted
+from service.evaluating.planting import planted
 
 Part = Literal["seen", "held"]
 Speaker = Literal["person", "agent", "tool", "meta", "summary", "side"]
@@ -52,12 +52,12 @@ class Wrong(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class _Written(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One `[[case]]`. `about` is the kind of its items, or why it has none."""
+    """One `[[case]]`. `about` is the kind of what is expected, or why nothing is."""
 
     name: str
     about: str
     said: list[str]
-    items: list[Expected] = []
+    expected: list[Expected] = []
     answers: list[Wrong] = []
     bait: list[str] = []
     dialect: str = "claude"
@@ -86,8 +86,8 @@ class Case:
         return self.written.name
 
     @property
-    def items(self) -> list[Expected]:
-        return self.written.items
+    def expected(self) -> list[Expected]:
+        return self.written.expected
 
     @property
     def part(self) -> Part:

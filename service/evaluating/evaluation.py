@@ -27,6 +27,7 @@ def evaluation(model: Model | None = None, cases: Sequence[Case] | None = None) 
     if model is not None:
         extractors["model"] = by_model(model)
     measured = {name: _figures(cases, one) for name, one in extractors.items()}
+    measured["recorded"]["flaws"] = figures.flaws(judged_cases(cases, extractors["recorded"]))
     gates = list(judged_by_gates(measured))
     return {
         "gold": _about(cases),
@@ -55,7 +56,7 @@ def _figures(cases: Sequence[Case], extractor: Extractor) -> dict[str, Any]:
         "second_run": {"first": dict(sorted(operations.items())), "added": added},
     }
     if any(one.found.answers for one in run):
-        found |= {"answered": figures.answered(run), "flaws": figures.flaws(run)}
+        found["answered"] = figures.answered(run)
     return found
 
 
@@ -69,7 +70,7 @@ def _hits_by(groups: Mapping[str, Iterable[Judged]]) -> dict[str, Any]:
 
 def _false_finds(run: Sequence[Judged]) -> dict[str, Any]:
     found = figures.false_finds(run)
-    cases = sum(not one.case.items for one in run)
+    cases = sum(not one.case.expected for one in run)
     return {"cases": cases, "total": found.total(), "by_reason": dict(sorted(found.items()))}
 
 
@@ -80,10 +81,10 @@ def _count(values: Iterable[str]) -> dict[str, int]:
 def _about(cases: Sequence[Case]) -> dict[str, Any]:
     return {
         "sessions": len(cases),
-        "items": sum(len(case.items) for case in cases),
+        "items": sum(len(case.expected) for case in cases),
         "parts": _count(case.part for case in cases),
         "languages": _count(case.language for case in cases),
-        "kinds": _count(item.kind.value for case in cases for item in case.items),
+        "kinds": _count(item.kind.value for case in cases for item in case.expected),
         "dialects": _count(case.written.dialect for case in cases),
         "about": _count(case.written.about for case in cases),
     }

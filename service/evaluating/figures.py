@@ -93,7 +93,7 @@ def hits(run: Iterable[Judged]) -> Hits:
     every = list(run)
     return Hits(
         sum(len(one.found.candidates) for one in every),
-        sum(len(one.case.items) for one in every),
+        sum(len(one.case.expected) for one in every),
         sum(len(one.matched) for one in every),
     )
 
@@ -103,7 +103,7 @@ def hits_of_kind(run: Iterable[Judged], kind: Kind) -> Hits:
     every = list(run)
     return Hits(
         sum(one.kind is kind for case in every for one in case.found.candidates),
-        sum(one.kind is kind for case in every for one in case.case.items),
+        sum(one.kind is kind for case in every for one in case.case.expected),
         sum(_kinds(case, at) == (kind, kind) for case in every for at in case.matched),
     )
 
@@ -115,7 +115,7 @@ def kind_accuracy(run: Iterable[Judged]) -> float:
 
 
 def _kinds(one: Judged, at: tuple[int, int]) -> tuple[Kind, Kind]:
-    return one.found.candidates[at[0]].kind, one.case.items[at[1]].kind
+    return one.found.candidates[at[0]].kind, one.case.expected[at[1]].kind
 
 
 def by(run: Iterable[Judged], key: Callable[[Judged], str]) -> dict[str, list[Judged]]:
@@ -129,7 +129,7 @@ def false_finds(run: Iterable[Judged]) -> Counter[str]:
     """What was found where nothing is, by why nothing is there."""
     found = Counter[str]()
     for one in run:
-        if not one.case.items and one.found.candidates:
+        if not one.case.expected and one.found.candidates:
             found[one.case.written.about] += len(one.found.candidates)
     return found
 
@@ -178,7 +178,7 @@ def flaws(run: Sequence[Judged]) -> dict[str, Any]:
     wrong = [(one, said) for one in run for said in one.case.wrong if said.flaw in REFUSAL_OF]
     refused = [said for one, said in wrong if not _was_kept(one, said.says)]
     rightly = sum(_refused_as_expected(one) for one in run)
-    sound = [(one, said) for one in run if _is_answered(one) for said in one.case.items
+    sound = [(one, said) for one in run if _is_answered(one) for said in one.case.expected
              if not said.missed]  # fmt: skip
     kept = sum(_was_kept(one, statement_of(said)) for one, said in sound)
     return {

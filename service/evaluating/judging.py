@@ -38,7 +38,7 @@ def judged(case: Case, found: Found) -> Judged:
     return Judged(
         case=case,
         found=found,
-        matched=tuple(matching(found.candidates, case.items)),
+        matched=tuple(matching(found.candidates, case.expected)),
         unfaithful=sum(not typed(case, quote) for quote in quotes(found)),
         leaks=tuple(secret for secret in case.secrets if _leaks(secret, found)),
         reached=len(baited),

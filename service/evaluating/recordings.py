@@ -84,7 +84,7 @@ def _recordings(cases: Iterable[Case]) -> Iterator[tuple[str, Recording]]:
 
 
 def _items(case: Case, window: Window) -> Iterator[dict[str, Any]]:
-    for expected in case.items:
+    for expected in case.expected:
         if not expected.missed:
             yield _item(expected, statement_of(expected), _turn_of(expected.quote, window))
     for wrong in case.wrong:

@@ -17,7 +17,7 @@ _ALNUM = string.ascii_letters + string.digits
 _UPPER = string.ascii_uppercase + string.digits
 
 
-class Canary(NamedTuple):
+class Planted(NamedTuple):
     """`text` stands in the session; none of `secrets` may be anywhere else."""
 
     text: str
@@ -26,16 +26,16 @@ class Canary(NamedTuple):
 
 def planted(text: str, name: str) -> tuple[str, tuple[str, ...]]:
     """The text with a secret for each `{{kind}}`, and the words that would be a leak."""
-    found = [canary(kind, name) for kind in _PLACE.findall(text)]
+    found = [secret_of(kind, name) for kind in _PLACE.findall(text)]
     texts = iter(found)
     filled = _PLACE.sub(lambda _: next(texts).text, text)
     return filled, tuple(secret for one in found for secret in one.secrets)
 
 
-def canary(kind: str, name: str) -> Canary:
+def secret_of(kind: str, name: str) -> Planted:
     """The secret of this kind in this case: always the same one."""
     made = _MAKERS[kind](f"{name}/{kind}")
-    return made if isinstance(made, Canary) else Canary(made, (made,))
+    return made if isinstance(made, Planted) else Planted(made, (made,))
 
 
 def _some(seed: str, size: int, alphabet: str = _ALNUM) -> str:
@@ -58,11 +58,11 @@ def _jwt(seed: str) -> str:
     return f"{head}.{body}.{_some(seed + '/signature', 43)}"
 
 
-def _pem(seed: str) -> Canary:
+def _pem(seed: str) -> Planted:
     lines = tuple(_some(f"{seed}/{number}", 64) for number in range(3))
     rule = "-" * 5
     text = "\n".join((f"{rule}BEGIN PRIVATE KEY{rule}", *lines, f"{rule}END PRIVATE KEY{rule}"))
-    return Canary(text, lines)
+    return Planted(text, lines)
 
 
 def _card(seed: str) -> str:
@@ -90,7 +90,7 @@ def _token(prefix: str, size: int, alphabet: str = _ALNUM) -> Callable[[str], st
     return lambda seed: prefix + _some(seed, size, alphabet)
 
 
-_MAKERS: Mapping[str, Callable[[str], str | Canary]] = {
+_MAKERS: Mapping[str, Callable[[str], str | Planted]] = {
     "anthropic": _token("sk-ant-api03-", 80),
     "aws": _token("AKIA", 16, _UPPER),
     "card": _card,
