@@ -48,6 +48,7 @@ def _figures(cases: Sequence[Case], extractor: Extractor) -> dict[str, Any]:
     found: dict[str, Any] = {
         "all": figures.hits(run).as_json(),
         **{part: figures.hits(of).as_json() for part, of in figures.by(run, _part).items()},
+        "held_against_seen_f1": _held_against_seen(run),
         "kind_accuracy": figures.rounded(figures.kind_accuracy(run)),
         "by_kind": {kind.value: figures.hits_of_kind(run, kind).as_json() for kind in Kind},
         "by_language": _hits_by(figures.by(run, lambda one: one.case.language)),
@@ -62,6 +63,13 @@ def _figures(cases: Sequence[Case], extractor: Extractor) -> dict[str, Any]:
 
 def _part(one: Judged) -> str:
     return one.case.part
+
+
+def _held_against_seen(run: Sequence[Judged]) -> float:
+    """Below 0: the rules have learnt their lessons by heart."""
+    parts = figures.by(run, _part)
+    seen, held = (figures.hits(parts.get(name, [])).f1 for name in ("seen", "held"))
+    return figures.rounded(held - seen)
 
 
 def _hits_by(groups: Mapping[str, Iterable[Judged]]) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def _row(name: str, hits: Mapping[str, Any]) -> list[Any]:
 
 def _lines(figures: Mapping[str, Any]) -> Iterator[str]:
     false, safety, again = figures["false_finds"], figures["safety"], figures["second_run"]
+    yield f"held against seen: F1 {figures['held_against_seen_f1']:+.2f}"
     yield f"false finds in {false['cases']} sessions with nothing to find: {_counts(false)}"
     yield (
         f"{safety['quotes']} quotes, {safety['quote_fidelity']:.0%} as they were typed; "

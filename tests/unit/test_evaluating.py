@@ -7,8 +7,11 @@ import pytest
 
 from processors.dialects import detect
 from processors.llm.values import Answer, Outcome
-from processors.verifying.candidates import Candidate, Kind, Quote
-from service.evaluating import figures
+from processors.verifying import answers
+from processors.verifying import turns as turning
+from processors.verifying.candidates import Candidate, Kind, Quote, Scope
+from processors.verifying.turns import Turn
+from service.evaluating import figures, judging
 from service.evaluating.cases import gold
 from service.evaluating.evaluation import evaluation, judged_cases
 from service.evaluating.extractors import REDACTOR, Found, by_model, by_rules, extracted, windows
@@ -342,3 +345,29 @@ def test_reading_with_a_model_is_the_same_each_time():
     model = by_model(Says('{"items": []}'))
 
     assert judged_cases(cases, model) == judged_cases(cases, model)
+
+
+# What every defence is worth: without it, a gate falls.
+
+LAX = {
+    "whose words": (Turn, "is_own", lambda *_: True, "flaws.flawed_refused"),
+    "what is foreign": (turning, "foreign_parts", lambda _: [], "safety.injections_passed"),
+    "redaction": (REDACTOR, "_detectors", (), "safety.leaks"),
+    "directives": (judging, "scan", lambda _: (), "safety.injections_passed"),
+    "support": (answers, "_is_supported", lambda *_: True, "flaws.flawed_refused"),
+    "scopes": (answers, "SHARED_SCOPES", frozenset(Scope), "flaws.flawed_refused"),
+    "the place of a quote": (
+        answers, "proved", lambda window, _, quote: Quote(0, 0, None, 0, 1, 0, len(quote), quote),
+        "safety.quote_fidelity",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("defence", LAX)
+def test_without_a_defence_a_gate_falls(defence, monkeypatch):
+    place, name, lax, measure = LAX[defence]
+    monkeypatch.setattr(place, name, lax)
+
+    found = evaluation()
+
+    assert measure in {gate["measure"] for gate in found["gates"] if not gate["holds"]}
