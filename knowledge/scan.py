@@ -75,6 +75,14 @@ _FOLDED: tuple[tuple[Reason, str], ...] = (
         rf"\b(?:{_IGNORE})\b(?:\W+\w+){{0,2}}?\W+(?:{_RULES})\W+(?:{_EARLIER})\b",
     ),
     (
+        # A German infinitive comes last.
+        "overrides_instructions",
+        r"\b(?:vorherig\w*|bisherig\w*|obig\w*|fruher\w*|alle\w*|deine\w*|eure\w*)\W+"
+        r"(?:\w+\W+){0,2}?(?:anweisung\w*|regeln|vorgaben|befehle\w*|hinweise\w*)\W+"
+        r"(?:(?!nicht\b|nie\b|niemals\b)\w+\W+){0,3}?"
+        r"(?:ignorier\w*|missacht\w*|vergess\w*|umgeh\w*|ubergeh\w*)\b",
+    ),
+    (
         "overrides_instructions",
         r"\b(?:you are now|from now on,? you|act as (?:a|an|the|if)\b|pretend to be|"
         r"new (?:system )?instructions|"

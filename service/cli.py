@@ -15,6 +15,7 @@ from service import (
     cli_collect,
     cli_config,
     cli_health,
+    cli_memory,
     cli_model,
     cli_operate,
     cli_people,
@@ -62,6 +63,7 @@ for _command in (
 ):
     app.command(cls=Command)(_command)
 app.add_typer(cli_config.config, name="config")
+app.add_typer(cli_memory.memory, name="memory")
 app.add_typer(cli_model.model, name="model")
 app.add_typer(cli_people.people, name="people")
 app.add_typer(cli_token.token, name="token")

@@ -69,7 +69,11 @@ def test_the_wheel_holds_the_rooms_and_nothing_else(built):
     names = zipfile.ZipFile(built[0]).namelist()
 
     assert {name.split("/")[0] for name in names} == {*ROOMS, f"sessionwatch-{VERSION}.dist-info"}
-    assert {"state/queries.sql", "api/templates/index.html"} <= set(names)
+    assert {
+        "state/queries.sql",
+        "api/templates/index.html",
+        "service/evaluating/gold/en_corrections.toml",
+    } <= set(names)
     assert [name for name in names if "__pycache__" in name] == []
 
 

@@ -25,7 +25,7 @@ from processors.verifying.windows import Window
 
 __all__ = ["LANGUAGES", "VERSION", "found_by_rules"]
 
-VERSION = 1
+VERSION = 2
 LANGUAGES = (ENGLISH, GERMAN, FRENCH, SPANISH, CZECH)
 
 

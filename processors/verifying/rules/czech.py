@@ -5,7 +5,9 @@ from processors.verifying.rules.language import Language, pattern, words
 _VERB = (
     r"(?:ne)?(?:je|jsou|byl[aoiy]?|není|nejsou|znamená|znamenají|začíná|začínají|končí|má"
     r"|mají|obsahuje|obsahují|zahrnuje|patří|platí"
-    r"|musí|počítá|počítáme|používá|používáme|jmenuje se|se jmenuje|označuje|leží|běží)"
+    r"|musí|počítá|počítáme|používá|používáme|jmenuje se|se jmenuje|označuje|leží|běží"
+    r"|trvá|trvají|dostává|dostávají|posílá|posíláme|drží|držíme|sdílí|sdílíme"
+    r"|schvaluje|schvalují|schvalujeme|ukládá|ukládáme|platíme|fakturujeme|měříme|vyžaduje)"
 )
 
 CZECH = Language(
@@ -15,7 +17,7 @@ CZECH = Language(
         " znamená začíná obsahuje přesně"
     ),
     openings_correcting=pattern(
-        r"(?:ne|špatně|to není (?:pravda|správně|tak)|není to (?:pravda|tak)|vlastně|ve"
+        r"(?:ne|pozor|špatně|to není (?:pravda|správně|tak)|není to (?:pravda|tak)|vlastně|ve"
         r" skutečnosti|ne úplně)[,.!:; –—-]+"
     ),
     openings_confirming=pattern(
@@ -23,7 +25,7 @@ CZECH = Language(
         r"|přesně tak|správně)[,.!:; –—-]+)?"
     ),
     openings_remarking=pattern(
-        r"(?:(?:mimochodem|pozor|poznámka|pro info|a|ale|takže|protože)[,:]? (?:že )?){1,3}"
+        r"(?:(?:mimochodem|poznámka|pro info|a|ale|takže|protože)[,:]? (?:že )?){1,3}"
     ),
     contrasts=(
         pattern(

@@ -8,7 +8,8 @@ _VERB = (
     r"|closes?|opens?|reports?|applies|apply|owns?|stores?|consists?|equals?|expires?|refreshes"
     r"|happens?|loads?|ships?|syncs?|sends?|charges?|pays?|bills?|covers?|holds?|keeps?|takes?"
     r"|receives?|deploys?|exports?|imports?|publish(?:es)?|records?|tracks?|allows?"
-    r"|requires?|supports?"
+    r"|requires?|supports?|ignores?|changes|rotates?|writes?|go|talks?|reaches|lasts?"
+    r"|becomes?|gets|stays?|remains?|begin|accepts?|returns|may"
     r"|follows?|maps?|matches|resets?|rounds?|sums?|updates?|arrives?|operates?|must"
     r"|can't|cannot|never|always)"
 )
@@ -30,12 +31,14 @@ ENGLISH = Language(
         " but from our at as was they no yes"
     ),
     openings_correcting=pattern(
-        r"(?:no+|nope|wrong|incorrect|actually|not quite|not exactly|not really"
+        r"(?:no+|nope|wrong|incorrect|careful|stop|actually|not quite|not exactly|not really"
         r"|that(?:'s| is) (?:not (?:right|correct|true|quite right)|wrong|incorrect|false))"
         r"[,.!:; –—-]+(?:actually,? )?"
     ),
     openings_confirming=pattern(
-        r"(?:yes|yep|yeah|exactly|correct|right|indeed|true|that(?:'s| is) (?:right|correct|true))"
+        r"(?:yes|yep|yeah|exactly|correct|right|indeed|true|good catch"
+        r"|you(?:'re| are) right(?: that)?"
+        r"|that(?:'s| is) (?:right|correct|true))"
         r"[,.!:; –—-]+(?:(?:exactly|correct|right|indeed|that(?:'s| is) (?:right"
         r"|correct))[,.!:; –—-]+)?"
     ),
@@ -48,7 +51,8 @@ ENGLISH = Language(
     ),
     contrasts=(
         pattern(
-            rf"(?P<right>.{{0,80}}?(?:\b{_VERB}|\w'(?:s|re)) [^;]{{2,120}}?),? (?:and )?not "
+            rf"(?P<right>.{{0,80}}?(?:\b{_VERB}|\w'(?:s|re)) [^;]{{2,120}}?),? (?:and )?"
+            r"(?:not|never) "
             r"(?P<wrong>[^,;]{2,60})[.!]*$"
         ),
         pattern(
@@ -66,7 +70,7 @@ ENGLISH = Language(
             rf"{_OWN} (?P<subject>[\w/&`-]+(?: [\w/&`-]+){{0,5}}?)(?: \([^()]{{2,40}}\))? "
             rf"{_VERB}\b .{{3,}}"
         ),
-        pattern(rf"in our [\w -]{{2,30}}, (?P<subject>[\w -]{{2,40}}?) {_VERB}\b .{{3,}}"),
+        pattern(rf"in our [\w -]{{2,30}}?,? (?P<subject>[\w' -]{{2,40}}?) {_VERB}\b .{{3,}}"),
         pattern(rf"(?P<subject>we) {_WE}\b .{{8,}}"),
         pattern(
             rf"{_NAME} (?:means|stands for|refers to|is short for|is defined as|denotes) .{{4,}}"
@@ -81,10 +85,22 @@ ENGLISH = Language(
             r"|retir)\w+ .{4,}"
         ),
         pattern(r"(?P<subject>we no longer (?:use|support|need)) .{4,}"),
-        pattern(r"(?P<subject>[\w -]{3,40}?) must (?:never|always|not) .{4,}"),
         pattern(
-            r"(?P<subject>(?:all|every|each) [\w -]{2,40}?) "
-            r"(?:is|are|must be|must|has|needs|has to be|have to be) .{6,}"
+            r"(?P<subject>[\w -]{3,40}?) (?:must (?:never|always|not|only)|may (?:never|only)"
+            r"|(?:has|have) to (?:always|never)) .{4,}"
+        ),
+        pattern(rf"(?P<subject>(?:all|every|each) [\w -]{{2,40}}?) {_VERB}\b .{{6,}}"),
+        pattern(
+            r"an? (?P<subject>[\w'\"` -]{2,40}?) (?:is|are)"
+            r" (?:an? [\w -]{2,30}? (?:with|who|that|which)|one (?:with|who|that|which|whose)"
+            r"|any(?:one|body|thing)|some(?:one|body)|whoever) .{4,}"
+        ),
+        pattern(
+            rf"{_NAME} (?:is|are) (?:our|the|an?) (?:internal )?(?:name|term|word|code ?name"
+            r"|abbreviation) for .{4,}"
+        ),
+        pattern(
+            r"for (?P<subject>[\w -]{3,30}),? we (?:always |only )?(?:use|count|take|measure) .{8,}"
         ),
     ),
     verb=pattern(rf"\b{_VERB}\b|\b\w+'s\b|\b\w+'re\b"),
@@ -110,18 +126,19 @@ ENGLISH = Language(
         r"|i want|i need|i'd like|want to|need to|needs to|going to|gonna|let's|we'll"
         r"|you'll|i'll|you need|you can"
         r"|hopefully|ideally|in theory|eventually|todo|wish)\b"
-        r"|\b(?:(?:he|she|they|someone|people|everyone|everybody|docs?|blog|article"
+        r"|\b(?:(?:he|she|they|someone|people|everyone|everybody|docs?|blog|post|page|wiki|article"
         r"|readme|chatgpt|coderabbit|reviewer"
         r"|customer|client) (?:said|says|say|wrote|writes|told|tells|claims?|claimed"
         r"|thinks?|suggests?|mentioned)"
         r"|according to|quote)\b"
         r"|\b(?:today|tomorrow|yesterday|right now|for now|at the moment|this time|just"
         r" now|so far|currently|now|yet"
-        r"|anymore|again|still|already|almost|next|later|here|sprint|forever|since|too"
+        r"|anymore|again|still|already(?! (?:includes?|excludes?|contains?))|almost|next(?! to\b)"
+        r"|later|here(?!,? not\b|\W*$)|sprint|forever|since|too"
         r" (?:many|much|slow|big|long)|complain\w*|problems?|slow|better|worse|best"
         r"|meeting|standup|deadline|crazy|annoying|ugly|weird|horrible|terrible|awful"
-        r"|done|works?|working|worked"
-        r"|broken|fails?|failed|failing"
+        r"|done|works?|working(?! days?\b)|worked"
+        r"|returns? (?:an? )?(?:[45]\d\d|errors?|null|nothing)|broken|fails?|failed|failing"
         r"|missing|error|bug|crash(?:es)?|issue|typo|nit|nitpick|lgtm|diff|line \d+|pr"
         r"|commit|branch|screenshot|button|modal"
         r"|tab|pixel|css|colou?r|font|padding|layout|dialog|you|your|i|me|my|mine)\b"

@@ -7,7 +7,8 @@ _VERB = (
     r"|commence|commencent|finit|termine"
     r"|désigne|veut dire|a|ont"
     r"|contient|contiennent|inclut|exclut|compte|comptent|appartient|doit|doivent"
-    r"|utilise|utilisons|s'appelle|correspond)"
+    r"|utilise|utilisons|s'appelle|correspond|gère|gèrent|reçoit|reçoivent|reste|restent"
+    r"|dure|durent|coûte|coûtent|ferme|ferment|ouvre|passe|passent|part|partent)"
 )
 
 FRENCH = Language(

@@ -6,7 +6,8 @@ _VERB = (
     r"(?:zahlt|zahlen|lädt|laden|enden|schließt|liefert|liefern|ist|sind|war|waren"
     r"|bedeutet|heißt|heissen|heißen|beginnt|endet|startet|läuft"
     r"|liegt|hat|haben"
-    r"|enthält|umfasst|zählt|zählen|gehört|gehören|kommt|steht|gilt|gelten|muss|müssen|darf|dürfen"
+    r"|enthält|umfasst|zählt|zählen|gehört|gehören|kommt|steht|gilt|gelten|muss|müssen|darf|dürfen|geht|gehen|braucht|brauchen|laufen|beginnen|verfällt|verfallen"
+    r"|bleibt|bleiben|kostet|kosten|erfolgt|erfolgen|zieht|ziehen|schickt|bekommt|bekommen"
     r"|verwendet|verwenden|nutzt|nutzen|wird|werden|speichert|speichern|meint|meinen)"
 )
 
@@ -56,6 +57,9 @@ GERMAN = Language(
         pattern(
             r"(?P<subject>[\w\"'„“`-]+(?: [\w-]+){0,3}?) (?:bedeutet|steht für|meint|ist"
             r" definiert als|ist die abkürzung für) .{4,}"
+        ),
+        pattern(
+            r"(?P<subject>[\w\"'„“` -]{3,40}?) (?:gilt|gelten) (?:erst|nur|immer|nie|als|ab) .{4,}"
         ),
         pattern(r"(?:mit|unter) (?P<subject>[\w\"'„“` -]{2,40}) (?:meinen|verstehen) wir .{4,}"),
         pattern(

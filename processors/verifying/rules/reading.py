@@ -21,6 +21,7 @@ _QUOTED_SHARE_MAX = 0.5
 _QUOTED = re.compile(r"[\"“„«][^\"”“»]{8,}[\"”“»]")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _REJECTED_CHARS_MAX = 300
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 class Reader:
@@ -99,11 +100,12 @@ class Reader:
 
     def _claim(self, wrong: str) -> str | None:
         """The agent's sentence with the rejected words in it."""
-        words = content_words(wrong)
-        if not words or not words <= self._reply_words:
+        words_of = content_words if content_words(wrong) else _short_words
+        words = words_of(wrong)
+        if not words:
             return None
         for claim in _SENTENCE_END.split(self._turn.reply):
-            if words <= content_words(claim):
+            if words <= words_of(claim):
                 return claim.strip()[:_REJECTED_CHARS_MAX]
         return None
 
@@ -130,3 +132,8 @@ class Reader:
             entities=entities_of(statement),
             qualifiers=qualifiers_of(statement),
         )
+
+
+def _short_words(text: str) -> frozenset[str]:
+    """Words of three letters, such as names of tools; they tell where there are no longer ones."""
+    return frozenset(word.lower() for word in _WORD.findall(text) if len(word) == 3)

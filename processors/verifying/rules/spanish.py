@@ -7,7 +7,9 @@ _VERB = (
     r"|empieza|empiezan|comienza"
     r"|termina|tiene|tienen|contiene|incluye"
     r"|excluye|cuenta|cuentan|pertenece|debe|deben|usa|usamos|se llama|se refiere"
-    r"|quiere decir|corresponde)"
+    r"|quiere decir|corresponde|lleva|llevan|necesita|necesitan|vence|vencen|vale|valen|dura|duran"
+    r"|se da|se dan|se guarda|se guardan|se redondea|se redondean|queda|quedan"
+    r"|vive|viven|cierra|cierran)"
 )
 
 SPANISH = Language(
@@ -56,6 +58,10 @@ SPANISH = Language(
         pattern(
             r"(?P<subject>(?:(?:un|una|el|la|los|las) )?[\w\"'«»`-]+(?: [\w-]+){0,3}?)"
             r" (?:significa|quiere decir|se refiere a|se define como) .{4,}"
+        ),
+        pattern(
+            r"(?P<subject>(?:un|una) [\w -]{3,40}?) es (?:el que|la que|aquel que|quien|todo aquel"
+            r"|cualquier\w*) .{4,}"
         ),
         pattern(r"por (?P<subject>[\w\"'«»` -]{2,40}),? (?:entendemos|nos referimos a) .{4,}"),
         pattern(

@@ -1,0 +1,85 @@
+"""Prints an evaluation for people.
+
+The rule: what failed stands at the end, where it is seen.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from service import printing
+
+_COLUMNS = ("", "precision", "recall", "F1", "found", "expected", "hits")
+
+
+def show(found: Mapping[str, Any]) -> None:
+    """Tables for each extractor, then the gates."""
+    gold = found["gold"]
+    printing.line(f"{gold['sessions']} sessions with {gold['items']} things to find")
+    for name, figures in found["extractors"].items():
+        printing.line("")
+        printing.line(f"{name}: {_ABOUT[name]}")
+        printing.as_table(_COLUMNS, list(_rows(figures)))
+        for line in _lines(figures):
+            printing.line(line)
+    printing.line("")
+    _show_gates(found)
+
+
+_ABOUT = {
+    "rules": "phrase rules, without a model",
+    "recorded": "answers written by hand through the real parser and proof; no measure of a model",
+    "model": "the model of the settings",
+}
+
+
+def _rows(figures: Mapping[str, Any]) -> Iterator[list[Any]]:
+    for part in ("all", "seen", "held"):
+        if part in figures:
+            yield _row(part, figures[part])
+    for group in ("by_kind", "by_language"):
+        for name, hits in figures[group].items():
+            yield _row(name, hits)
+
+
+def _row(name: str, hits: Mapping[str, Any]) -> list[Any]:
+    shares = [f"{hits[share]:.2f}" for share in ("precision", "recall", "f1")]
+    return [name, *shares, hits["found"], hits["expected"], hits["hits"]]
+
+
+def _lines(figures: Mapping[str, Any]) -> Iterator[str]:
+    false, safety, again = figures["false_finds"], figures["safety"], figures["second_run"]
+    yield f"held against seen: F1 {figures['held_against_seen_f1']:+.2f}"
+    yield f"false finds in {false['cases']} sessions with nothing to find: {_counts(false)}"
+    yield (
+        f"{safety['quotes']} quotes, {safety['quote_fidelity']:.0%} as they were typed; "
+        f"{safety['leaks']} of {safety['secrets_planted']} secrets leaked; "
+        f"{safety['injections_passed']} of {safety['injections']} injections passed, "
+        f"{safety['injections_marked_for_review']} marked for review"
+    )
+    yield f"a second run would add {again['added']}"
+    if "answered" in figures:
+        answered = figures["answered"]
+        yield (
+            f"answers: {_named(answered['answers'])}; refused: {_named(answered['refusals'])}; "
+            f"cost ${answered['cost_usd']:.4f}"
+        )
+
+
+def _counts(false: Mapping[str, Any]) -> str:
+    return f"{false['total']} ({_named(false['by_reason'])})" if false["total"] else "0"
+
+
+def _named(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in counts.items()) or "none"
+
+
+def _show_gates(found: Mapping[str, Any]) -> None:
+    names = ("extractor", "measure", "measured", "needs")
+    rows = [[*(gate[name] for name in names), _word(gate)] for gate in found["gates"]]
+    printing.as_table((*names, "holds"), rows)
+    failed = sum(not gate["holds"] for gate in found["gates"])
+    printing.note("all gates hold" if not failed else f"{failed} of {len(rows)} gates do not hold")
+
+
+def _word(gate: Mapping[str, Any]) -> str:
+    return "yes" if gate["holds"] else "NO"
