@@ -35,6 +35,9 @@ def prometheus(service, tmp_path_factory):
     folder = tmp_path_factory.mktemp("prometheus")
     config = (PROJECT / "ops/prometheus.yml").read_text(encoding="utf-8")
     config = config.replace("sessionwatch:8787", service.url.removeprefix("http://"))
+    token = service.client.post("/api/v1/tokens", {"name": "prometheus", "role": "metrics"})
+    (folder / "token").write_text(token["token"])
+    config = config.replace("/run/secrets/metrics_token", str(folder / "token"))
     (folder / "prometheus.yml").write_text(re.sub(r"interval: \d+s", "interval: 1s", config))
     shutil.copy(PROJECT / "ops/alerts.yml", folder)
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
 
 def environment(settings: Mapping[str, object]) -> dict[str, str]:
     """This process's environment with these settings and no others, from any working folder."""
-    theirs = {one.name for one in VARIABLES}
+    theirs = {one.name for one in VARIABLES} - {"ANTHROPIC_API_KEY"}  # Tests set it on purpose.
     kept = {
         name: value
         for name, value in os.environ.items()
