@@ -7,7 +7,7 @@ makes an error every few minutes.
 import os
 from collections.abc import Callable
 
-from core.acting import SCHEDULER
+from core.acting import SCHEDULER, went_well
 from core.errors import ConfigurationError
 from core.seams import Clock
 from metrics.instruments import Instruments
@@ -46,7 +46,8 @@ def _run(jobs: Jobs) -> Callable[[str], Outcome]:
             if error.reason != "already_running":
                 raise
             return Outcome("busy")
-        errors = details.get("errors") or details.get("rc")
-        return Outcome("failed", f"{errors} errors") if errors else Outcome("ok")
+        return (
+            Outcome("ok") if went_well(details) else Outcome("failed", "GET /api/v1/runs says why")
+        )
 
     return run

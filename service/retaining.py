@@ -1,4 +1,4 @@
-"""The job `retention`: takes what was kept long enough, once a day.
+"""The job `retention`: takes what was kept long enough.
 
 The rule: a step is one transaction that takes all rows of some files out of one table or none, and
 what is left is found by the next step, so a run may end anywhere and the next one goes on.
@@ -6,27 +6,28 @@ what is left is found by the next step, so a run may end anywhere and the next o
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from typing import Any
 
-from core.acting import SCHEDULER
-from core.errors import ConfigurationError
 from core.rows import QUARANTINE, Amendment, Receipt, Retire
-from service.jobs import Job, Jobs, Run
+from service.jobs import Job, Run
 from service.retention import DAY_US, RetentionSettings, days_by_table, kept, strays
-from service.scheduling.schedule import due, parse
 from state.operations.desk import Desk
 
 log = logging.getLogger("sessionwatch.jobs")
 
-NAME = "retention"
-SCHEDULE = parse("daily 03:40")
-LOOK_S = 60.0
 
-
-class Retaining:
+def retention_job(
+    settings: Callable[[], RetentionSettings],
+    tables: Callable[[], Collection[str]],
+    amend: Callable[[Amendment], Receipt],
+    desk: Desk,
+) -> Job:
     """`settings` gives those of now; `tables` are all tables of processors."""
+    work = _Retaining(settings, tables, amend, desk).work
+    return Job("retention", work, "run_retention", "job:retention", audited=("rows", "errors"))
 
+
+class _Retaining:
     def __init__(
         self,
         settings: Callable[[], RetentionSettings],
@@ -38,20 +39,6 @@ class Retaining:
         self._tables = tables
         self._amend = amend
         self._desk = desk
-        self._looked = False
-
-    @property
-    def job(self) -> Job:
-        return Job(NAME, self.work, "run_retention", "job:retention", audited=("rows", "errors"))
-
-    def look(self, jobs: Jobs) -> float:
-        """Start the job if a night has passed; seconds until the next look. Not with the first
-        look: a service that starts has other things to do."""
-        looked, self._looked = self._looked, True
-        if looked and self._settings().wanted and self._is_due():
-            with suppress(ConfigurationError):  # It runs already.
-                jobs.start(NAME, SCHEDULER)
-        return LOOK_S
 
     def work(self, run: Run) -> Mapping[str, Any]:
         """`rows` by table that were taken, and the `errors` of the settings."""
@@ -77,6 +64,3 @@ class Retaining:
                 break
             rows += taken
         return rows
-
-    def _is_due(self) -> bool:
-        return due(SCHEDULE, self._desk.runs.last_start_us(NAME), self._desk.now_us())

@@ -57,12 +57,6 @@ class RetentionSettings:
         int, _days("before that it is said that a session was not read yet")
     ] = 5
 
-    @property
-    def wanted(self) -> bool:
-        """Is anything to be taken at all?"""
-        days = (self.audit_days, self.runs_days, self.uploads_days)
-        return any(days) or any(one.days for one in kept(self.tables))
-
 
 def kept(texts: Sequence[str]) -> list[Kept]:
     """The entries of the setting. Raises `ValueError` for what is none."""

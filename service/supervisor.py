@@ -32,7 +32,7 @@ from service.job_list import Collect, Work, jobs_of
 from service.lanes import LaneThreads
 from service.operator import Operator
 from service.reload import attempt
-from service.retaining import Retaining
+from service.retaining import retention_job
 from service.settings import Settings
 from service.sweeping import Sweeping
 from service.tallier import Tallier
@@ -123,7 +123,6 @@ class Service:
                 "hold": self.holding.look,
                 "rest": self._rest,
                 "tokens": lambda: keep_uses(self.desk),
-                "retain": lambda: self.retaining.look(self.jobs),
             },
             self.clock,
         )
@@ -147,11 +146,12 @@ class Service:
         self.jobs = jobs_of(self, self._stopping.is_set, collect, self._remember)
         self.control = ServiceControl(self)
         self.checkup = Checkup(self)
-        self.retaining = Retaining(
-            lambda: self.settings.retention, lambda: self.store.tables, self.control.amend,
-            self.desk,
+        self.jobs.add(
+            retention_job(
+                lambda: self.settings.retention, lambda: self.store.tables, self.control.amend,
+                self.desk,
+            )
         )  # fmt: skip
-        self.jobs.add(self.retaining.job)
         self.scheduler = scheduler_of(
             settings, registry, self.jobs, self.desk.last_runs, self.clock, self.instruments
         )

@@ -82,6 +82,9 @@ class SchedulerSettings:
     ] = "every 15m"
     collector: Annotated[str, schedule("when sessions are collected", or_off=True)] = "every 10m"
     memory: Annotated[str, schedule("when notes become knowledge", or_off=True)] = "every 17m"
+    retention: Annotated[str, schedule("when what was kept long enough is taken", or_off=True)] = (
+        "daily 03:40"
+    )
     tick_s: Annotated[float, seconds(1, _DAY_S, "the longest wait between two looks")] = 30.0
     startup_grace_s: Annotated[
         float, seconds(0, _DAY_S, "after the start before the first job")
@@ -128,8 +131,9 @@ LOCAL_JOBS = {
     "verification": "session-processor:verification",
     "collector": "session-collector",
     "memory": "corporate-memory",
+    "retention": "retention",
 }
-"""The job whose schedule each setting is. The names are the predecessor's."""
+"""The job whose schedule each setting is. All but the last are the predecessor's names."""
 
 
 def url_of(scheduler: SchedulerSettings, job: JobSettings) -> str:

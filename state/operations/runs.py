@@ -79,12 +79,6 @@ class RunRecords:
         found: int | None = rows[0][0]
         return found
 
-    def last_start_us(self, job: str) -> int | None:
-        """When a job was last started, whatever became of it; None if never."""
-        rows = self._book.rows("SELECT max(started_at_us) FROM runs WHERE job = ?", [job])
-        found: int | None = rows[0][0]
-        return found
-
     def latest(self) -> list[dict[str, Any]]:
         """The last run of each job, as `page` shows it, with `started_at_us`."""
         newest = "run_id IN (SELECT max(run_id) FROM runs GROUP BY job)"

@@ -12,6 +12,7 @@ import pytest
 from core.acting import SCHEDULER
 from service.client import Client
 from service.retention import DAY_US, RetentionSettings
+from service.scheduling.settings import SchedulerSettings
 from service.supervisor import Service
 from tests.tools.service import (
     PROJECT,
@@ -50,8 +51,8 @@ def root(tmp_path):
 
 
 @contextmanager
-def running(tmp_path, root, retention=PROMPTS_AND_MESSAGES):
-    settings = settings_for(tmp_path / "t.duckdb", root, retention=retention)
+def running(tmp_path, root, retention=PROMPTS_AND_MESSAGES, **values):
+    settings = settings_for(tmp_path / "t.duckdb", root, retention=retention, **values)
     with in_process(settings) as service:
         quiet(service)
         yield service
@@ -317,19 +318,15 @@ def test_nothing_is_taken_for_who_sets_nothing(tmp_path, root):
     with running(tmp_path, root, RetentionSettings()) as service:
         before = service.control.status()
         assert retain(service) == {"rows": {}, "errors": []}
-        service.timer.hurry("retain")
         assert service.control.status()["processors"] == before["processors"]
 
 
 def test_it_runs_by_itself_once_a_day(tmp_path, root):
-    with running(tmp_path, root) as service:
-        service.timer.hurry("retain")
+    at_once = SchedulerSettings(startup_grace_s=0, tick_s=1)
+    with running(tmp_path, root, scheduler=at_once) as service:
         wait_for(lambda: counts(service, "usage_prompts") == {"amara": 3}, 30.0)
         wait_for(lambda: not service.jobs.running(), 30.0)
-        append(root / "noor/s.jsonl", lines("noor-more", 1))
-        age(root / "noor/s.jsonl", 200)
-        quiet(service)
-        service.retaining.look(service.jobs)
+        (state,) = (one for one in service.scheduler.jobs() if one.name == "retention")
 
-        assert not service.jobs.running()
+        assert state.next_due > service.desk.now_us()
         assert len(service.desk.runs.page(job="retention")["runs"]) == 1

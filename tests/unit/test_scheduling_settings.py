@@ -38,7 +38,7 @@ def test_the_families_of_the_predecessor_are_there_and_their_cadences_are_distin
 
     assert set(jobs) == {
         "session-collector", "session-processor:usage", "session-processor:verification",
-        "corporate-memory",
+        "corporate-memory", "retention",
     }  # fmt: skip
     families = ("session-collector", "session-processor:verification", "corporate-memory")
     assert [jobs[name].schedule for name in families] == ["every 10m", "every 15m", "every 17m"]
