@@ -40,7 +40,7 @@ def _detector() -> Detector:
         raise ConfigurationError(
             f"kingfisher does not start ({type(error).__name__})",
             reason="broken_extra",
-            hint="install sessionwatch[secrets] again, or remove kingfisher-secret-scanner",
+            hint="mend or remove kingfisher-secret-scanner, start again, `sessionwatch requeue`",
         ) from error
 
     def detect(text: str) -> Iterator[Finding]:
