@@ -13,7 +13,7 @@ from knowledge.text import normalised
 
 State = Literal["pending", "approved", "mandatory", "rejected", "revoked", "expired"]
 EvidenceKind = Literal["correction", "definition", "confirmation", "note"]
-Extractor = Literal["rules", "llm", "person"]
+Extractor = Literal["rules", "model", "person"]
 
 ORG = "org"
 """The scope of a fact that holds everywhere; others are `repo:x`, `team:x`, `path:x`."""
@@ -32,7 +32,7 @@ class Evidence:
     session: str
     kind: EvidenceKind
     quote: str = ""
-    extractor: Extractor = "llm"
+    extractor: Extractor = "model"
     observed_at_us: int = 0
     exposed: bool = False
     supports: bool = True

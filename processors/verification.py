@@ -17,9 +17,9 @@ from processors.base import SESSION_FILES, Later, Session, Tools
 from processors.llm.values import AGAIN, Answer, Outcome
 from processors.verifying import redaction, requests, rules
 from processors.verifying.answers import read_answer
-from processors.verifying.asking import question
 from processors.verifying.quotes import QUOTE_CHARS_MIN
-from processors.verifying.redaction import Redactor
+from processors.verifying.redaction import Redactor, kingfisher
+from processors.verifying.requests import question
 from processors.verifying.rows import Verdict, VerificationItem, VerificationWindow, rows_of
 from processors.verifying.rules import found_by_rules
 from processors.verifying.turns import Turn, turns_of
@@ -33,7 +33,9 @@ class Verification:
     """One row for each window of a session, and one for each quote of what was found in it."""
 
     name = "verification"
-    version = _OWN_VERSION + redaction.VERSION + rules.VERSION + requests.VERSION
+    version = (
+        _OWN_VERSION + redaction.VERSION + kingfisher.version() + rules.VERSION + requests.VERSION
+    )
     """Grows with each of them."""
     kind = "session"
     quiet_s, wait_max_s, cadence_s = 120.0, 900.0, 900.0
@@ -115,4 +117,5 @@ def _is_quotable(turn: Turn) -> bool:
 
 @lru_cache(maxsize=4)
 def _redactor(key: bytes) -> Redactor:
-    return Redactor(key)
+    """With the extra detector, if there is one: compiled once."""
+    return Redactor(key, kingfisher.detectors())

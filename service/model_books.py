@@ -122,11 +122,5 @@ class BookPrice:
         self._prices = prices
 
     def __call__(self, model: str, tokens: Tokens, *, at_us: int, batch: bool) -> int | None:
-        counts = Counts(
-            tokens.input,
-            tokens.cache_write_5m,
-            tokens.cache_write_1h,
-            tokens.cache_read,
-            tokens.output,
-        )
+        counts = Counts(**asdict(tokens))
         return self._prices.cost_nano(model, counts, at_us=at_us, batch=batch)

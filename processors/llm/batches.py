@@ -1,5 +1,8 @@
 """Asks many requests at half the price and lets the answers come when they come: for a backfill.
 
+Not in use yet: the service asks call by call, and nothing keeps a `BatchBook` in the database.
+What is here is held by its tests alone (`tests/integration/test_model_batches.py`).
+
 The rule: a batch fills the recordings and nothing else, so whoever asks the same request later
 finds its answer there. What is under way stands in a book before it is sent, and each step may be
 repeated: after a kill, `collect` goes on with what the book says.

@@ -39,9 +39,7 @@ def count(
         instruments.tokens.labels(kind).inc(getattr(answer.tokens, kind, 0))
 
 
-def call_of(
-    request: Request, answer: Answer, *, at_us: int, latency_s: float, batch: bool = False
-) -> Call:
+def call_of(request: Request, answer: Answer, *, at_us: int, latency_s: float) -> Call:
     return Call(
         id=answer.call_id,
         at_us=at_us,
@@ -54,5 +52,4 @@ def call_of(
         cost_nano=answer.cost_nano,
         latency_ms=round(latency_s * 1000),
         request_id=answer.request_id,
-        batch=batch,
     )

@@ -6,9 +6,9 @@ In the order of their use, each a function of the one before:
     turns = turns_of(session.lines, redactor)   # turns: what people said, redacted, marked
     for window in windows_of(turns):            # windows: fixed pieces; closed ones never change
         found_by_rules(window)                  # rules: candidates by phrases alone
-        request_of(window, redactor)            # requests: what a model is asked …
+        question(window, redactor)              # requests: what a model is asked …
         read_answer(text, window, redactor)     # answers: … and its candidates, quotes proved
-    confidence_bp(supports)                     # confidence: from evidence, never from a model
+        rows_of(window, verdict, bundle_turn)   # rows: … and what is left of it in the tables
 
 The rule: everything behind `turns_of` sees redacted text only, and everything that leaves here as
 knowledge (`candidates.Candidate`) rests on quotes with true places in people's own words. `VERSION`

@@ -1,7 +1,8 @@
 """What was found in a session, whoever found it: phrase rules and models fill in the same value.
 
 The rule: a candidate carries the words it rests on, each with its place in one human turn, and no
-confidence: that is computed from the evidence (`confidence.py`), whatever a model thinks of itself.
+confidence: that is computed from the evidence (`knowledge.confidence`), whatever a model thinks of
+itself.
 """
 
 from dataclasses import dataclass

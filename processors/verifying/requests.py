@@ -5,14 +5,20 @@ The rules:
   nobody who wrote the session can know, so no text in it can end the data;
 - the request is a pure function of window and marks: the same window asks the same again, which is
   what answers are cached and replayed by;
+- the schema that is sent is strict, small and flat (large grammars are refused), and what is read
+  is not: an answer with one bad item still has its others, which `answers` judges one by one;
 - `VERSION` is raised when anything here changes.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Any
 
+from msgspec import Meta, Struct
+
+from processors.llm.values import Request
+from processors.llm.values import Turn as Said
 from processors.verifying.candidates import (
     EVIDENCE_MAX,
     STATEMENT_CHARS_MAX,
@@ -25,6 +31,9 @@ from processors.verifying.redaction import Redactor
 from processors.verifying.turns import Turn
 from processors.verifying.windows import Window, shown
 
+PURPOSE = "verification"
+MAX_TOKENS = 2048
+"""Room for some twelve items; an answer that is cut off gets twice of it."""
 VERSION = 1
 
 SYSTEM = f"""\
@@ -62,70 +71,49 @@ For each item:
 Never report a statement that contains a placeholder such as ‹password:…›."""
 
 
-def _nullable(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [dict(schema), {"type": "null"}]}
+def _one_of(words: type[StrEnum]) -> dict[str, Any]:
+    return {"enum": [word.value for word in words]}
 
 
-def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Every property required and no other allowed: the API refuses anything less."""
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+class FoundQuote(Struct):
+    turn_id: str
+    quote: str
 
 
-_TEXT: Mapping[str, Any] = {"type": "string"}
-_TEXTS: Mapping[str, Any] = {"type": "array", "items": _TEXT}
-_DATE: Mapping[str, Any] = {"type": "string", "format": "date"}
-
-SCHEMA: Mapping[str, Any] = _object(
-    {
-        "items": {
-            "type": "array",
-            "items": _object(
-                {
-                    "kind": {"enum": [kind.value for kind in Kind]},
-                    "title": _TEXT,
-                    "statement": _TEXT,
-                    "rejected_statement": _nullable(_TEXT),
-                    "evidence": {
-                        "type": "array",
-                        "items": _object({"turn_id": _TEXT, "quote": _TEXT}),
-                    },
-                    "scope": {"enum": [scope.value for scope in Scope]},
-                    "scope_hint": _nullable(_TEXT),
-                    "domain": {"enum": [domain.value for domain in Domain]},
-                    "entities": _TEXTS,
-                    "qualifiers": _TEXTS,
-                    "valid_from": _nullable(_DATE),
-                    "valid_until": _nullable(_DATE),
-                    "durable": {"type": "boolean"},
-                }
-            ),
-        }
-    }
-)
-"""For `output_config.format`: small and flat, since large grammars are refused. What it cannot say
-(lengths, counts) is checked when the answer is read."""
+class FoundItem(Struct):
+    kind: Annotated[str, Meta(extra_json_schema=_one_of(Kind))]
+    title: str
+    statement: str
+    rejected_statement: str | None
+    evidence: list[FoundQuote]
+    scope: Annotated[str, Meta(extra_json_schema=_one_of(Scope))]
+    scope_hint: str | None
+    domain: Annotated[str, Meta(extra_json_schema=_one_of(Domain))]
+    entities: list[str]
+    qualifiers: list[str]
+    valid_from: Annotated[str, Meta(extra_json_schema={"format": "date"})] | None
+    valid_until: Annotated[str, Meta(extra_json_schema={"format": "date"})] | None
+    durable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Texts for one call. `user` holds redacted text only."""
+class FoundItems(Struct):
+    """An answer; the API holds it to this schema, a gateway may not."""
 
-    system: str
-    user: str
-    schema: Mapping[str, Any]
+    items: list[FoundItem]
 
 
-def request_of(window: Window, redactor: Redactor) -> Request:
+def question(window: Window, redactor: Redactor) -> Request:
     """What to ask about a window. The marks are a code of the data under the installation's key."""
     data = data_of(window)
     mark = f"data-{redactor.code(data)}"
     user = f"Session excerpt between <{mark}> and </{mark}>.\n<{mark}>\n{data}\n</{mark}>"
-    return Request(SYSTEM, user, SCHEMA)
+    return Request(
+        purpose=PURPOSE,
+        system=SYSTEM,
+        messages=(Said("user", user),),
+        output=FoundItems,
+        max_tokens=MAX_TOKENS,
+    )
 
 
 def data_of(window: Window) -> str:

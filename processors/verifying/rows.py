@@ -1,7 +1,8 @@
 """What verification leaves in the tables: windows, and what was found in them, quote by quote.
 
 The rule: a row says who found it (`extractor`) and leads to the words it rests on; no row has a
-confidence, which follows from evidence whenever somebody reads it (`confidence.py`).
+confidence, because that follows from these columns and from what others said before and after, and
+is computed whenever somebody reads it (`knowledge.confidence`).
 """
 
 import json

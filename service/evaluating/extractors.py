@@ -13,10 +13,10 @@ from core.record import Record
 from processors.dialects import by_name, detect
 from processors.llm.values import Answer, Model, Outcome
 from processors.verifying.answers import read_answer
-from processors.verifying.asking import question
 from processors.verifying.candidates import Candidate
 from processors.verifying.quotes import Refusal
 from processors.verifying.redaction import Redactor
+from processors.verifying.requests import question
 from processors.verifying.rules import found_by_rules
 from processors.verifying.turns import turns_of
 from processors.verifying.windows import Window, windows_of
@@ -24,6 +24,7 @@ from processors.verifying.windows import Window, windows_of
 KEY = b"the key of the evaluation is no secret"
 """For codes of placeholders, which must be the same each time."""
 REDACTOR = Redactor(KEY)
+"""Without detectors that are optional: the figures are those of every installation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,19 +17,20 @@ from metrics.instruments import Instruments
 from processors.llm.purse import NANO, Caps, MemoryPurse
 from processors.llm.seams import Call
 from processors.llm.stack import Stack, World
-from processors.llm.values import Model, Tokens
+from processors.llm.values import Model
 from service.clock import SystemClock
 from service.evaluating.recordings import Shelf
+from service.model_books import BookPrice
 from service.modelling import config_of
 from service.settings import Settings
-from state.usage.call_prices import CallPrices, Counts
+from state.usage.call_prices import CallPrices
 
 
 @contextmanager
 def online(settings: Settings, budget_usd: Decimal) -> Iterator[Model]:
     """The model of the settings. Raises `ConfigurationError` if it cannot be asked at all."""
     config = config_of(settings.model, os.environ)
-    caps = replace(config.caps, **_least(config.caps, int(budget_usd * NANO)))
+    caps = _capped(config.caps, int(budget_usd * NANO))
     stack = Stack(replace(config, caps=caps), _world(settings.prices))
     try:
         if fault := stack.offline():
@@ -55,11 +56,12 @@ def budget_of(text: str) -> Decimal:
     return budget
 
 
-def _least(caps: Caps, budget_nano: int) -> dict[str, int]:
-    return {
-        "day_nano": min(caps.day_nano, budget_nano),
-        "month_nano": min(caps.month_nano, budget_nano),
-    }
+def _capped(caps: Caps, budget_nano: int) -> Caps:
+    return replace(
+        caps,
+        day_nano=min(caps.day_nano, budget_nano),
+        month_nano=min(caps.month_nano, budget_nano),
+    )
 
 
 def _world(own: Sequence[OwnPrice]) -> World:
@@ -70,7 +72,7 @@ def _world(own: Sequence[OwnPrice]) -> World:
         calls=forgotten,
         recordings=Shelf({}),
         purse=MemoryPurse(),
-        price=_Price(own),
+        price=BookPrice(CallPrices(own)),
         instruments=Instruments(),
     )
 
@@ -83,14 +85,3 @@ class _Forgotten:
 
     def record(self, call: Call) -> None:
         pass
-
-
-class _Price:
-    """By the price book and the settings."""
-
-    def __init__(self, own: Sequence[OwnPrice]) -> None:
-        self._prices = CallPrices(own)
-
-    def __call__(self, model: str, tokens: Tokens, *, at_us: int, batch: bool) -> int | None:
-        counts = Counts(*(getattr(tokens, name) for name in Counts._fields))
-        return self._prices.cost_nano(model, counts, at_us=at_us, batch=batch)

@@ -13,8 +13,8 @@ from typing import Any
 from processors.llm.recorded import Recorded
 from processors.llm.seams import Recording
 from processors.llm.values import Answer, Model, Outcome, Request, Tokens
-from processors.verifying.asking import question
 from processors.verifying.candidates import Domain, title_of
+from processors.verifying.requests import question
 from processors.verifying.windows import Window
 from service.evaluating.cases import Case, Expected, Wrong
 from service.evaluating.extractors import REDACTOR, windows

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from processors.llm.values import Outcome
-from processors.verifying.asking import question
+from processors.verifying.requests import question
 from service import logs
 from service.cli import app
 from service.evaluating.cases import gold

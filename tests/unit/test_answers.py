@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import TransientError
+from processors.llm.sdk import transform_schema
+from processors.llm.values import schema_of
 from processors.verifying.answers import ITEMS_MAX, read_answer
 from processors.verifying.candidates import Domain, Kind, Scope, title_of
 from processors.verifying.quotes import Refusal
-from processors.verifying.requests import SCHEMA, SYSTEM, data_of, request_of
+from processors.verifying.requests import SYSTEM, FoundItems, data_of, question
 from tests.tools.turns import REDACTOR, window
 
 WINDOW = window(
@@ -156,7 +158,7 @@ def test_every_object_of_the_schema_is_closed_and_all_its_fields_are_required():
             for value in schema:
                 yield from objects(value)
 
-    found = list(objects(SCHEMA))
+    found = list(objects(transform_schema(schema_of(FoundItems))))
     assert len(found) == 3
     for one in found:
         assert one["additionalProperties"] is False
@@ -164,16 +166,17 @@ def test_every_object_of_the_schema_is_closed_and_all_its_fields_are_required():
 
 
 def test_the_schema_and_the_reader_know_the_same_fields():
-    assert set(SCHEMA["properties"]["items"]["items"]["properties"]) == set(ITEM)
+    assert set(schema_of(FoundItems)["$defs"]["FoundItem"]["properties"]) == set(ITEM)
 
 
 def test_the_request_holds_redacted_turns_between_marks_nobody_can_guess():
-    request = request_of(WINDOW, REDACTOR)
+    request = question(WINDOW, REDACTOR)
+    (said,) = request.messages
     mark = f"data-{REDACTOR.code(data_of(WINDOW))}"
 
-    assert request.user.endswith(f"\n</{mark}>")
-    assert "bob@acme.com" not in request.user
-    assert request == request_of(WINDOW, REDACTOR)
+    assert said.text.endswith(f"\n</{mark}>")
+    assert "bob@acme.com" not in said.text
+    assert request.hash == question(WINDOW, REDACTOR).hash
     lines = [json.loads(line) for line in data_of(WINDOW).splitlines()]
     assert [line["turn"] for line in lines] == ["t0", "t1"]
     assert lines[0]["agent_before"] == "Churn is computed monthly over 90 days."

@@ -8,15 +8,13 @@ from typing import Annotated, Literal
 import msgspec
 import pytest
 
-from core.errors import PermanentError, TransientError
 from processors.llm import reply
 from processors.llm.again import MAX_TOKENS_MAX, remedy
 from processors.llm.breaker import Breaker, BreakerPatience, State
 from processors.llm.endpoint import Endpoint, key_of
-from processors.llm.failing import error_of
 from processors.llm.payload import payload, tokens_max
 from processors.llm.purse import NANO, Caps, MemoryPurse, Reservation, Spent, limit_hit, opens_in_s
-from processors.llm.values import AGAIN, Answer, Outcome, Tokens, Turn
+from processors.llm.values import Answer, Outcome, Tokens, Turn
 from service.modelling import ModelSettings, config_of
 from service.rules import Rule
 from tests.tools.anthropic_wire import check_schema, sample
@@ -143,14 +141,6 @@ def test_the_room_of_an_answer_is_doubled_up_to_what_needs_no_stream():
 
     assert remedy(request(max_tokens=15_000), cut).max_tokens == MAX_TOKENS_MAX
     assert remedy(request(max_tokens=MAX_TOKENS_MAX), cut) is None
-
-
-@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.DONE}))
-def test_a_processor_that_got_no_answer_waits_or_parks(outcome):
-    error = error_of(Answer(outcome, reason="why", message="what happened"))
-
-    assert isinstance(error, TransientError if outcome in AGAIN else PermanentError)
-    assert (error.reason, str(error)) == (f"model_{outcome}", "what happened")
 
 
 # The breaker.

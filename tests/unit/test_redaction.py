@@ -1,13 +1,10 @@
 import random
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 import pytest
 
-from core.errors import ConfigurationError
-from processors.verifying.redaction import PLACEHOLDER, Finding, Redactor
-from processors.verifying.redaction.kingfisher import kingfisher
+from processors.verifying.redaction import PLACEHOLDER, Finding, Redactor, kingfisher
 from processors.verifying.redaction.people import is_card, is_iban
 from tests.tools.secrets import ALNUM, NAMED, SECRETS, nameless, some
 from tests.tools.turns import KEY, REDACTOR
@@ -148,17 +145,11 @@ def test_an_extra_detector_is_asked_as_well():
 
 def test_kingfisher_finds_its_places_in_characters():
     pytest.importorskip("kingfisher_sdk")
-    detect = kingfisher()
+    (detect,) = kingfisher.detectors()
     token = SECRETS["github"](random.Random(5))
 
     (finding,) = detect(f"héllo {token} x")
     assert f"héllo {token} x"[finding.start : finding.end] == token
-
-
-@pytest.mark.skipif(find_spec("kingfisher_sdk") is not None, reason="kingfisher is installed")
-def test_kingfisher_that_is_not_installed_says_what_to_do():
-    with pytest.raises(ConfigurationError, match=r"install sessionwatch\[secrets\]"):
-        kingfisher()
 
 
 def test_check_digits_decide():

@@ -1,28 +1,46 @@
 """The rules of MongoDB's kingfisher as an extra detector: the optional extra `secrets`.
 
-The rule: it is asked for places only. Its findings keep their secrets to themselves, nothing is
-validated with a provider, and what it finds becomes one of our placeholders.
+The rules:
+- it is asked for places only: nothing is validated with a provider, and what it finds becomes one
+  of our placeholders;
+- not installed, it is not missed; installed and broken, it is: what it would have found must not
+  pass.
 """
 
 import importlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from core.errors import ConfigurationError
 from processors.verifying.redaction.spans import Detector, Finding
 
+VERSION = 1_000
+"""What it adds to a version of rows that depend on it: more than those ever count up to, so that
+they are made anew when it comes or goes."""
+_MODULE = "kingfisher_sdk"
 
-def kingfisher() -> Detector:
-    """A detector with kingfisher's rules; compiling them takes seconds, so keep it.
 
-    Raises `ConfigurationError` if the package is not installed.
+def version() -> int:
+    """`VERSION` if it is installed, else 0."""
+    return VERSION if find_spec(_MODULE) else 0
+
+
+def detectors() -> tuple[Detector, ...]:
+    """Its detector if it is installed, else none. Compiling its rules takes a second: keep it.
+
+    Raises `ConfigurationError` if it is installed and does not start.
     """
+    return (_detector(),) if version() else ()
+
+
+def _detector() -> Detector:
     try:
-        scanner = importlib.import_module("kingfisher_sdk").Scanner(dedup=False)
-    except ImportError as error:
+        scanner = importlib.import_module(_MODULE).Scanner(dedup=False)
+    except Exception as error:  # Foreign code, compiled: whatever it raises, it does not look.
         raise ConfigurationError(
-            "kingfisher is not installed",
-            reason="missing_extra",
-            hint="install sessionwatch[secrets], or leave the setting out",
+            f"kingfisher does not start ({type(error).__name__})",
+            reason="broken_extra",
+            hint="mend or remove kingfisher-secret-scanner, start again, `sessionwatch requeue`",
         ) from error
 
     def detect(text: str) -> Iterator[Finding]:
