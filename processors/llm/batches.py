@@ -18,7 +18,7 @@ from metrics.llm import ModelInstruments
 from processors.llm import payload, reply
 from processors.llm.budget import Till
 from processors.llm.counted import count
-from processors.llm.endpoint import fault_of
+from processors.llm.online import fault_of
 from processors.llm.provider import Connection
 from processors.llm.purse import Reservation
 from processors.llm.recorded import KEPT, recording_of

@@ -23,7 +23,8 @@ from processors.llm.batches import BatchBook, Batches
 from processors.llm.breaker import BreakerPatience, Guarded
 from processors.llm.budget import Budget, Till
 from processors.llm.counted import Counted
-from processors.llm.endpoint import DEFAULT_MODEL, Endpoint, Online, fault_of
+from processors.llm.endpoint import DEFAULT_MODEL, Endpoint
+from processors.llm.online import Online, fault_of
 from processors.llm.provider import Connection, Provider
 from processors.llm.purse import Caps, Purse
 from processors.llm.recorded import Recorded
