@@ -1,9 +1,9 @@
 """Asks an endpoint: of the running service, or of the database itself where none runs.
 
 The rule: there is one implementation of everything an operator may ask for, the endpoint. Without a
-service the same application is asked in this process, and what needs the engine says so. Only the
-reads that stand in scripts and prompts have a shorter way (`service.answers`): the application takes
-a fifth of a second to import, which is more than such a read itself.
+service the same application is asked in this process, and what needs the engine says so. Only
+reads that stand in scripts and prompts have a shorter way (`service.answers`): the application
+takes a fifth of a second to import, which is more than such a read itself.
 """
 
 import asyncio
