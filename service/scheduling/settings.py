@@ -81,7 +81,10 @@ class SchedulerSettings:
         str, schedule("when sessions are searched for what was learned", or_off=True)
     ] = "every 15m"
     collector: Annotated[str, schedule("when sessions are collected", or_off=True)] = "every 10m"
-    memory: Annotated[str, schedule("when notes become knowledge", or_off=True)] = "every 17m"
+    memory: Annotated[
+        str,
+        schedule("when notes become knowledge; nothing takes them up in this version", or_off=True),
+    ] = "every 17m"
     tick_s: Annotated[float, seconds(1, _DAY_S, "the longest wait between two looks")] = 30.0
     startup_grace_s: Annotated[
         float, seconds(0, _DAY_S, "after the start before the first job")
