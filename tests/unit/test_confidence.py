@@ -1,3 +1,5 @@
+"""How far an item found in sessions is believed, by its evidence alone."""
+
 import random
 from itertools import pairwise
 

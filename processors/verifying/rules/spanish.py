@@ -1,4 +1,7 @@
-"""Spanish phrases."""
+"""Spanish phrases.
+
+The rule: data alone. What a phrase means is decided in `reading`, the same for all languages.
+"""
 
 from processors.verifying.rules.language import Language, pattern, words
 
