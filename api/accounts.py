@@ -1,4 +1,7 @@
-"""Endpoints for tokens: who may ask over TCP."""
+"""Endpoints for tokens: who may ask over TCP.
+
+The rule: the text of a token is in the answer that made it and nowhere else, and only admins ask.
+"""
 
 from typing import Annotated, Any
 

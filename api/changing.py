@@ -1,4 +1,8 @@
-"""Endpoints that change how the tables are filled, and those for typed SQL."""
+"""Endpoints of the private socket (typed SQL, what backup and doctor ask), and the sweep.
+
+The rule: what no token may do is `private`, and stands here; whatever changes something has an
+`action` for the audit.
+"""
 
 from typing import Any
 

@@ -1,4 +1,8 @@
-"""The OpenAPI document, made of the endpoints themselves."""
+"""The OpenAPI document, made of the endpoints themselves.
+
+The rule: nothing in it is written by hand for one endpoint, so it cannot say what is not so;
+`tests/security/test_schema.py` holds it against a real service.
+"""
 
 import re
 from collections.abc import Sequence

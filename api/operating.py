@@ -1,4 +1,8 @@
-"""Endpoints for what waits and what failed: look, send back, build anew, pause."""
+"""Endpoints for what waits and what failed: look, send back, build anew, pause.
+
+The rule: for admins alone. Nothing is decided here: the operator of the service
+(`api.control.Operator`) does it, and what changes something has an `action` for the audit.
+"""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,7 @@
-"""What the endpoints are made of: the running service, its database and who may ask."""
+"""What the endpoints are made of: the running service, its database and who may ask.
+
+The rule: whoever serves puts it together once, and an endpoint reaches the world only through it.
+"""
 
 from dataclasses import dataclass
 

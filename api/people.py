@@ -1,4 +1,8 @@
-"""Endpoints for people: who is who, and taking somebody out of everything."""
+"""Endpoints for people: who is who, and taking somebody out of everything.
+
+The rule: names are written down before the rows are told of them, so that a crash in between is
+made up for at the next start; an erasure refuses first, then deletes, and says what it took.
+"""
 
 from typing import Annotated, Any
 

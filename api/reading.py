@@ -1,4 +1,7 @@
-"""Endpoints that read: how the service stands, what is in the tables, what is wrong."""
+"""Endpoints that read: how the service stands, what is in the tables, what is wrong.
+
+The rule: nothing changes anything, and what an analyst gets is cut down by `api.views` alone.
+"""
 
 import os
 from datetime import UTC, datetime

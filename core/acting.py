@@ -1,7 +1,7 @@
 """Who acts on the service, and in what role.
 
 The rule: a role is a set of things one may ask for, not a rank: who scrapes metrics sees no
-sessions, and an analyst changes nothing.
+sessions, and an analyst changes nothing but which session files of their own are here.
 """
 
 from collections.abc import Mapping

@@ -176,7 +176,7 @@ def sql(
 
     \b
     sessionwatch sql 'show tables'
-    sessionwatch sql 'select "user", count(*) from tool_calls group by all' --json
+    sessionwatch sql 'select "user", count(*) from usage_tool_calls group by all' --json
     """
     settings = settings_of(db, config)
     from service import printing

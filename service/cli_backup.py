@@ -1,4 +1,7 @@
-"""Commands about databases as files: backup, restore, import-predecessor."""
+"""Commands about databases as files: backup, restore, import-predecessor.
+
+The rule: they say what was done and nothing is done here, so that each is one call from a test too.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""The command that collects session files from users' homes."""
+"""The command that collects session files from users' homes.
+
+The rule: it needs no database and no service; what is copied is decided in `service.collecting`.
+"""
 
 from typing import Annotated
 

@@ -1,4 +1,7 @@
-"""The command that says how the running service is."""
+"""The command that says how the running service is.
+
+The rule: nothing is judged here but that nobody answers, which is unhealthy as well.
+"""
 
 from typing import Any
 

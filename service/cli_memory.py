@@ -1,4 +1,7 @@
-"""The commands for what is taught in sessions."""
+"""The commands for what is taught in sessions.
+
+The rule: measuring touches no database, and nothing is sent unless `--online` says so.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,7 +35,8 @@ def evaluate(
 ) -> None:
     """Measure how well knowledge is found, on sessions made for it.
 
-    Needs no database, no network and no key, and changes nothing. Exits with 1 if a gate fails.
+    Needs no database, no network and no key, and changes nothing. Exits with 1 if a criterion does
+    not hold.
 
     \b
     sessionwatch memory eval

@@ -1,4 +1,7 @@
-"""The commands for the language model: how it stands, what was asked and what was sent."""
+"""The commands for the language model: how it stands, what was asked and what was sent.
+
+The rule: each asks the endpoint of the same name (`service.asking`) and prints what it says.
+"""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,7 @@
-"""The commands for people: who is who, and taking somebody out of everything."""
+"""The commands for people: who is who, and taking somebody out of everything.
+
+The rule: each asks the endpoint of the same name (`service.asking`) and prints what it says.
+"""
 
 from typing import Annotated
 

@@ -1,4 +1,7 @@
-"""The command that pushes one's own session files to a service elsewhere."""
+"""The command that pushes one's own session files to a service elsewhere.
+
+The rule: it needs no database and no service here; what is sent is decided in `service.pushing`.
+"""
 
 import os
 import sys

@@ -220,7 +220,7 @@ def process(
     No database is touched: the loop of writing a processor, and a bug report.
 
     \b
-    sessionwatch process session.jsonl --processor usage | jq -c 'select(.table == "tool_calls")'
+    sessionwatch process one.jsonl --processor usage | jq -c 'select(.table == "usage_tool_calls")'
     """
     settings = settings_of(None, config)
     from processors import registry

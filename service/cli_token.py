@@ -1,4 +1,7 @@
-"""The commands for tokens."""
+"""The commands for tokens.
+
+The rule: each asks the endpoint of the same name (`service.asking`) and prints what it says.
+"""
 
 from typing import Annotated
 

@@ -1,7 +1,8 @@
 """Jobs: what may be run by name, on a clock, by an operator or by a script.
 
-The rule: a job never runs twice at once, and every attempt leaves one row in the audit and, if it
-started, one in the table of runs, whoever asked and however it ended.
+The rule: a job never runs twice at once unless it says that it may (`alone`), and every attempt
+leaves one row in the audit and, if it started, one in the table of runs, whoever asked and however
+it ended.
 """
 
 import logging

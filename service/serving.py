@@ -1,4 +1,7 @@
-"""Runs a service until a signal ends it."""
+"""Runs a service until a signal ends it.
+
+The rule: handlers of signals only set a flag, and whatever happens the service is stopped in order.
+"""
 
 import gc
 import signal

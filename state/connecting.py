@@ -1,4 +1,7 @@
-"""How a database file is opened: what it may use, and what no statement may change afterwards."""
+"""How a database file is opened: what it may use, and what no statement may change afterwards.
+
+The rule: whoever opens one to serve it does so here, so there is one set of bounds.
+"""
 
 from pathlib import Path
 

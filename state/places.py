@@ -1,4 +1,8 @@
-"""Places in the quarantine from which a list goes on, as text that a person may copy."""
+"""Places in the quarantine from which a list goes on, as text that a person may copy.
+
+The rule: a place is the row before it and no number of rows, so a page goes on rightly whatever was
+added or mended meanwhile; what is no place is refused.
+"""
 
 import base64
 import json

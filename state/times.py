@@ -1,4 +1,7 @@
-"""Times as people and programs read and write them."""
+"""Times as people and programs read and write them.
+
+The rule: inside they are whole microseconds UTC; only here do they become text and back.
+"""
 
 from datetime import UTC, datetime, timedelta
 

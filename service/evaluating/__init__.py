@@ -1,4 +1,4 @@
-"""Measures the extraction of knowledge: hand-written sessions, what is to be found in them, gates.
+"""Measures the extraction of knowledge: hand-written sessions, what is in them, what must hold.
 
 In the order of their use:
 
@@ -9,7 +9,7 @@ In the order of their use:
     judging      candidates against what was to be found; quotes, secrets and bait against the bytes
     second_run   what reading everything again would add to the base
     figures      sums over cases: precision, recall, by kind and language
-    gates        what must hold, in one table
+    criteria     what must hold, in one table
     evaluation   all of it, as one value for JSON; `report` prints it
 
 The rule: what is expected is written by people and never computed by what is measured, and what is

@@ -1,4 +1,4 @@
-"""The whole evaluation as one value: what each extractor makes of the gold set, and the gates.
+"""The whole evaluation as one value: what each extractor makes of the gold set, and the criteria.
 
 The rule: figures and nothing else. What a case says is in no result, so a report can be shown to
 anybody and kept with a release.
@@ -12,8 +12,8 @@ from processors.llm.values import Model
 from processors.verifying.candidates import Kind
 from service.evaluating import figures
 from service.evaluating.cases import Case, gold
+from service.evaluating.criteria import weighed
 from service.evaluating.extractors import Extractor, by_model, by_rules, extracted
-from service.evaluating.gates import judged_by_gates
 from service.evaluating.judging import Judged, judged
 from service.evaluating.recordings import replayed
 from service.evaluating.second_run import run_twice
@@ -28,12 +28,12 @@ def evaluation(model: Model | None = None, cases: Sequence[Case] | None = None) 
         extractors["model"] = by_model(model)
     measured = {name: _figures(cases, one) for name, one in extractors.items()}
     measured["recorded"]["flaws"] = figures.flaws(judged_cases(cases, extractors["recorded"]))
-    gates = list(judged_by_gates(measured))
+    criteria = list(weighed(measured))
     return {
         "gold": _about(cases),
         "extractors": measured,
-        "gates": gates,
-        "passed": all(gate["holds"] for gate in gates),
+        "criteria": criteria,
+        "passed": all(criterion["holds"] for criterion in criteria),
     }
 
 

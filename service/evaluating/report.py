@@ -12,7 +12,7 @@ _COLUMNS = ("", "precision", "recall", "F1", "found", "expected", "hits")
 
 
 def show(found: Mapping[str, Any]) -> None:
-    """Tables for each extractor, then the gates."""
+    """Tables for each extractor, then the criteria."""
     gold = found["gold"]
     printing.line(f"{gold['sessions']} sessions with {gold['items']} things to find")
     for name, figures in found["extractors"].items():
@@ -22,7 +22,7 @@ def show(found: Mapping[str, Any]) -> None:
         for line in _lines(figures):
             printing.line(line)
     printing.line("")
-    _show_gates(found)
+    _show_criteria(found)
 
 
 _ABOUT = {
@@ -73,13 +73,17 @@ def _named(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {number}" for name, number in counts.items()) or "none"
 
 
-def _show_gates(found: Mapping[str, Any]) -> None:
+def _show_criteria(found: Mapping[str, Any]) -> None:
     names = ("extractor", "measure", "measured", "needs")
-    rows = [[*(gate[name] for name in names), _word(gate)] for gate in found["gates"]]
+    rows = [
+        [*(criterion[name] for name in names), _word(criterion)] for criterion in found["criteria"]
+    ]
     printing.as_table((*names, "holds"), rows)
-    failed = sum(not gate["holds"] for gate in found["gates"])
-    printing.note("all gates hold" if not failed else f"{failed} of {len(rows)} gates do not hold")
+    failed = sum(not criterion["holds"] for criterion in found["criteria"])
+    printing.note(
+        "all criteria hold" if not failed else f"{failed} of {len(rows)} criteria do not hold"
+    )
 
 
-def _word(gate: Mapping[str, Any]) -> str:
-    return "yes" if gate["holds"] else "NO"
+def _word(criterion: Mapping[str, Any]) -> str:
+    return "yes" if criterion["holds"] else "NO"

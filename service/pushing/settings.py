@@ -1,4 +1,7 @@
-"""The settings of whoever pushes: table `[push]`."""
+"""The settings of whoever pushes: table `[push]`.
+
+The rule: the token is no setting, only the file that has it is, so `config show` cannot show it.
+"""
 
 import os
 from dataclasses import dataclass

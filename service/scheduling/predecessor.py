@@ -167,18 +167,12 @@ def _values(environ: Mapping[str, str]) -> Iterator[tuple[str, Given]]:
 
 def _others(environ: Mapping[str, str]) -> Iterator[tuple[str, Given]]:
     """Settings that are not about the clock; what they may be their own rules say."""
-    name = "SESSION_PROCESSOR_MAX_PER_RUN"
-    if name in environ:
-        yield "runs.sessions_max", Given(name, _seconds(environ, name) or 0, Path())
     name = "USAGE_EVENTS_RETENTION_DAYS"
     if environ.get(name):
         yield "retention.tables", Given(name, [f"*usage_events={environ[name]}"], Path())
-    for name, setting in (
-        ("SESSION_PIPELINE_STUCK_FILE_GRACE_SECONDS", "limits.stuck_file_s"),
-        ("CORPORATE_MEMORY_HOME_BASE", "memory.homes"),
-    ):
-        if environ.get(name):
-            yield setting, Given(name, environ[name], Path())
+    name = "SESSION_PIPELINE_STUCK_FILE_GRACE_SECONDS"
+    if environ.get(name):
+        yield "limits.stuck_file_s", Given(name, environ[name], Path())
 
 
 def _sources(environ: Mapping[str, str]) -> Iterator[Entry]:

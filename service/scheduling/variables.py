@@ -100,8 +100,8 @@ VARIABLES = (
     Variable("ANTHROPIC_API_KEY", "kept", "the key of the model's API"),
     Variable("LLM_API_KEY", "kept", "the key of the model's API where the first is not set"),
     Variable(
-        "SESSION_PROCESSOR_MAX_PER_RUN", "mapped", "sessions tried in a run, not of `usage`; "
-        "empty, 0, less, or no number is no bound", "runs.sessions_max",
+        "SESSION_PROCESSOR_MAX_PER_RUN", "kept", "sessions tried in a run, not of `usage`; goes "
+        "before `runs.files_max`; empty, 0, less, or no number is no bound",
     ),
     Variable(
         "USAGE_EVENTS_RETENTION_DAYS", "mapped",
@@ -109,8 +109,8 @@ VARIABLES = (
         "retention.tables",
     ),
     Variable(
-        "CORPORATE_MEMORY_HOME_BASE", "mapped", "the folder of the homes that notes are read from",
-        "memory.homes",
+        "CORPORATE_MEMORY_HOME_BASE", "refused",
+        "this version takes up no notes from homes: remove it",
     ),
     Variable(
         "CORPORATE_MEMORY_DIR", "refused",

@@ -1,4 +1,7 @@
-"""Everything of `state.operations`, put together over one database."""
+"""Everything of `state.operations`, put together over one database.
+
+The rule: one book, one clock and one identity for all of them.
+"""
 
 from collections.abc import Callable
 

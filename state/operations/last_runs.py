@@ -1,4 +1,7 @@
-"""When the scheduler last started each job, kept over restarts."""
+"""When the scheduler last started each job, kept over restarts.
+
+The rule: written when a run has ended, so one that a crash cut short is due again.
+"""
 
 from state.operations.book import Book
 

@@ -1,4 +1,7 @@
-"""Processors that an operator has paused, kept over restarts."""
+"""Processors that an operator has paused, kept over restarts.
+
+The rule: a row is a pause, and it stays until somebody resumes, whether or not the processor loads.
+"""
 
 from collections.abc import Callable
 

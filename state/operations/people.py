@@ -88,7 +88,7 @@ class People:
         if not rows:
             raise ConfigurationError(
                 f"{alias[:60]} is no known name", reason="not_found",
-                hint="`sessionwatch people` lists them",
+                hint="`sessionwatch people list` has them",
             )  # fmt: skip
         with self._book.change() as cursor:
             cursor.execute("DELETE FROM aliases WHERE alias = ?", [alias])
@@ -124,7 +124,7 @@ class People:
         if not self._book.rows("SELECT 1 FROM erased WHERE person = ?", [person]):
             raise ConfigurationError(
                 f"{person[:60]} was not erased", reason="not_found",
-                hint="`sessionwatch people` says who was",
+                hint="`sessionwatch people list` says who was",
             )  # fmt: skip
         with self._book.change() as cursor:
             cursor.execute("DELETE FROM erased WHERE person = ?", [person])

@@ -63,21 +63,23 @@ def test_without_anything_the_gates_are_shown_and_hold():
 
     assert done.exit_code == 0, done.stderr
     assert "rules: phrase rules" in done.stdout
-    assert "all gates hold" in done.stderr
+    assert "all criteria hold" in done.stderr
     assert " NO " not in done.stdout
 
 
 def test_a_gate_that_does_not_hold_is_exit_code_one(monkeypatch):
-    from service.evaluating import gates
+    from service.evaluating import criteria
 
-    harder = gates.Gate("rules", "all.recall", ">=", 1.0)
-    monkeypatch.setattr(gates, "GATES", (*gates.GATES, harder))
+    harder = criteria.Criterion("rules", "all.recall", ">=", 1.0)
+    monkeypatch.setattr(criteria, "CRITERIA", (*criteria.CRITERIA, harder))
 
     done = run("memory", "eval", "--json")
 
     assert done.exit_code == 1
     found = json.loads(done.stdout)
-    assert [gate["needs"] for gate in found["gates"] if not gate["holds"]] == [">= 1"]
+    assert [criterion["needs"] for criterion in found["criteria"] if not criterion["holds"]] == [
+        ">= 1"
+    ]
     assert found["passed"] is False
 
 

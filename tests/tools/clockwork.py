@@ -1,7 +1,7 @@
 """A scheduler by a hand-held clock: days pass in milliseconds, and every start is written down.
 
-The looks happen here and not on the scheduler's own thread; jobs run on theirs, and each look is
-waited for.
+The rule: looks happen here and not on the scheduler's own thread; jobs run on theirs, and each look
+is waited for.
 """
 
 import threading

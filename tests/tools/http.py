@@ -1,4 +1,7 @@
-"""Parts of the API over a store, for tests that serve it without a whole service."""
+"""Parts of the API over a store, for tests that serve it without a whole service.
+
+The rule: real parts over a real database; only what the test hands in as `control` may be made up.
+"""
 
 import time
 from typing import Any

@@ -1,4 +1,7 @@
-"""Small items, evidence and entries for the tests of the knowledge base."""
+"""Small items, evidence and entries for the tests of the knowledge base.
+
+The rule: valid as they come, so a test names only what it is about.
+"""
 
 from dataclasses import replace
 from typing import Any

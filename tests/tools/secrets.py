@@ -1,4 +1,7 @@
-"""Makes secrets of every kind, none of which was ever valid, and never written down as a whole."""
+"""Makes secrets of every kind for tests.
+
+The rule: none was ever valid, and none is written down as a whole.
+"""
 
 import base64
 import json

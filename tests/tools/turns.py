@@ -1,4 +1,7 @@
-"""Turns and windows for tests: a dialogue in a few words, read as a session would be."""
+"""Turns and windows for tests: a dialogue in a few words.
+
+The rule: it is read as a session would be, by the real redaction and the real turns.
+"""
 
 from collections.abc import Iterable
 

@@ -1,3 +1,5 @@
+"""A model's answer becomes candidates only as far as it can be checked."""
+
 import json
 from collections import Counter
 

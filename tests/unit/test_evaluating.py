@@ -1,4 +1,4 @@
-"""The gold set and what judges by it. The last tests are the gates that every change must pass."""
+"""The gold set and what judges by it. The last tests: the criteria every change must meet."""
 
 from collections import Counter
 from dataclasses import replace
@@ -13,9 +13,9 @@ from processors.verifying.candidates import Candidate, Kind, Quote, Scope
 from processors.verifying.turns import Turn
 from service.evaluating import figures, judging
 from service.evaluating.cases import gold
+from service.evaluating.criteria import CRITERIA
 from service.evaluating.evaluation import evaluation, judged_cases
 from service.evaluating.extractors import REDACTOR, Found, by_model, by_rules, extracted, windows
-from service.evaluating.gates import GATES
 from service.evaluating.judging import judged
 from service.evaluating.planting import planted, secret_of
 from service.evaluating.recordings import statement_of
@@ -259,7 +259,7 @@ def test_finds_where_nothing_is_are_told_by_why_nothing_is_there():
     assert figures.false_finds([judged(one, found)]) == Counter(status=1)
 
 
-# What is told from what: a model that is bad in one way fails the gate of that way.
+# What is told from what: a model that is bad in one way fails the criterion of that way.
 
 
 class Says:
@@ -282,7 +282,9 @@ class Says:
 def test_a_model_that_says_nothing_fails(model, failed):
     found = evaluation(model, gold()[:40])
 
-    missed = {g["measure"] for g in found["gates"] if g["extractor"] == "model" and not g["holds"]}
+    missed = {
+        g["measure"] for g in found["criteria"] if g["extractor"] == "model" and not g["holds"]
+    }
     assert missed == failed
     assert not found["passed"]
 
@@ -302,15 +304,19 @@ def test_every_gate_names_a_figure_and_every_extractor_has_the_exact_ones():
         "second_run.added",
     }
     for extractor in ("rules", "recorded", "model"):
-        own = {gate.measure for gate in GATES if gate.extractor == extractor and gate.holds == "="}
+        own = {
+            criterion.measure
+            for criterion in CRITERIA
+            if criterion.extractor == extractor and criterion.holds == "="
+        }
         assert exact <= own
 
 
-# The gates.
+# The criteria.
 
 
 def test_every_gate_holds(figured):
-    assert [gate for gate in figured["gates"] if not gate["holds"]] == []
+    assert [criterion for criterion in figured["criteria"] if not criterion["holds"]] == []
     assert figured["passed"]
 
 
@@ -347,7 +353,7 @@ def test_reading_with_a_model_is_the_same_each_time():
     assert judged_cases(cases, model) == judged_cases(cases, model)
 
 
-# What every defence is worth: without it, a gate falls.
+# What every defence is worth: without it, a criterion falls.
 
 LAX = {
     "whose words": (Turn, "is_own", lambda *_: True, "flaws.flawed_refused"),
@@ -370,4 +376,6 @@ def test_without_a_defence_a_gate_falls(defence, monkeypatch):
 
     found = evaluation()
 
-    assert measure in {gate["measure"] for gate in found["gates"] if not gate["holds"]}
+    assert measure in {
+        criterion["measure"] for criterion in found["criteria"] if not criterion["holds"]
+    }

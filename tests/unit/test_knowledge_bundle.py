@@ -1,3 +1,5 @@
+"""What one person's agent is told, what is left out and why."""
+
 from dataclasses import replace
 
 import pytest

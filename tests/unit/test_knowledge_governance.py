@@ -1,3 +1,5 @@
+"""What may happen to an item, by whom, and what follows."""
+
 from dataclasses import fields, replace
 
 import pytest

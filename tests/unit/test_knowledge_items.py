@@ -1,3 +1,5 @@
+"""Identity by content: what is the same statement, and what is another."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

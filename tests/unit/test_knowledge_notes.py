@@ -1,3 +1,5 @@
+"""Notes taken apart into statements, and what they are about."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

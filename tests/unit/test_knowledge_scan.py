@@ -1,3 +1,5 @@
+"""Orders and hidden text are found; facts are let through."""
+
 import json
 from pathlib import Path
 

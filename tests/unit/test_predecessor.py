@@ -159,8 +159,3 @@ def test_a_token_that_was_ignored_or_cannot_be_sent_is_a_fault_and_is_not_quoted
 @pytest.mark.parametrize("value", ["", "0", "False"])
 def test_a_mode_that_is_off_is_no_fault(value):
     assert predecessor.faults({"LOCAL_DEV_MODE": value}) == []
-
-
-@pytest.mark.parametrize("value", ["", "0", "-5", "many"])
-def test_no_bound_of_a_run_has_one_value_here(value):
-    assert values({"SESSION_PROCESSOR_MAX_PER_RUN": value}) == {"runs.sessions_max": 0}

@@ -1,3 +1,5 @@
+"""A quote is proved in one turn and a person's own words, or dropped."""
+
 import unicodedata
 
 import pytest

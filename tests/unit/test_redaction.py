@@ -1,3 +1,5 @@
+"""Secrets and personal data are taken out, whatever stands around them, and nothing else is."""
+
 import random
 import time
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""What a person said to each agent, and what nobody typed."""
+
 import json
 
 import pytest

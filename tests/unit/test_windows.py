@@ -1,3 +1,5 @@
+"""Where windows begin and end, and what is shown of them."""
+
 from processors.verifying.windows import TURN_CHARS_MAX, Caps, shown
 from tests.tools.turns import turn, turns, windows
 
