@@ -102,7 +102,8 @@ class Running(Protocol):
 
 
 class Jobs(Protocol):
-    """What may be run by name (`service.jobs`). Each leaves its own row in the audit."""
+    """What may be run by name (`service.jobs`), from any thread. Each leaves its own row in the
+    audit."""
 
     def names(self) -> list[str]: ...
 
@@ -113,10 +114,10 @@ class Jobs(Protocol):
         """The run of this id while it goes on."""
 
     def cancel(self, run_id: str) -> dict[str, Any]:
-        """Ask it to end soon."""
+        """Ask a run to end soon. Raises `ConfigurationError` if it does not go on."""
 
     def running(self) -> Mapping[str, Running]:
-        """Runs that go on now, by job."""
+        """Runs that go on now, by job; of several of one job the last."""
 
     def run(
         self,
@@ -125,7 +126,10 @@ class Jobs(Protocol):
         params: Mapping[str, Any] | None = None,
         correlation_id: str = "",
     ) -> Any:
-        """To its end; the details."""
+        """To its end; the details. What the work raises goes on.
+
+        Raises `ConfigurationError`: `unknown_job`, `bad_parameter` or `already_running`.
+        """
 
     def start(
         self,
@@ -134,4 +138,4 @@ class Jobs(Protocol):
         params: Mapping[str, Any] | None = None,
         correlation_id: str = "",
     ) -> dict[str, Any]:
-        """In the background; `{"run_id": …}` and what the job says at once."""
+        """The same in the background: `{"run_id": …}` and what the job says at once."""

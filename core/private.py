@@ -17,7 +17,7 @@ class Private:
         self._words = [word for word in words if word and not word.startswith("#")]
 
     def __call__(self, parts: Sequence[str]) -> bool:
-        """Is the file at this place below the user's folder private?
+        """Is the file at this place private, for which its user's own folder is the top?
 
         A word means a session by its id, its subagents and folder included, also where the id
         stands at the end of a longer name; or it is a pattern of one of these names or of the path.

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from core.errors import ConfigurationError
@@ -63,11 +64,7 @@ def answers(settings: Settings) -> Iterator[Answers]:
     if client.available():
         yield Remote(client)
         return
-    if not settings.db.exists():
-        raise ConfigurationError(
-            f"there is no database {settings.db}", reason="no_database",
-            hint="fill one with `sessionwatch ingest ROOT`, or name it with --db",
-        )  # fmt: skip
+    require_database(settings.db)
     from state.store import Store
 
     # Nothing is declared: a command that only asks changes no table.
@@ -76,6 +73,15 @@ def answers(settings: Settings) -> Iterator[Answers]:
         yield Local(store, settings)
     finally:
         store.close()
+
+
+def require_database(path: Path) -> None:
+    """For commands that must not make one. Raises `ConfigurationError` (`no_database`)."""
+    if not path.exists():
+        raise ConfigurationError(
+            f"there is no database {path}", reason="no_database",
+            hint="fill one with `sessionwatch ingest ROOT`, or name it with --db",
+        )  # fmt: skip
 
 
 def require_no_service(settings: Settings) -> None:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.errors import ConfigurationError, SessionwatchError, TransientError
-from service import copying
-from service.answers import patiently, require_no_service
+from service import copying, replacing
+from service.answers import patiently, require_database, require_no_service
 from service.client import Client
 from service.holding import HELD_SECONDS_MAX
+from service.replacing import log_of
 from service.settings import Settings
 from state import copies
 from state.copies import Contents
@@ -40,8 +41,8 @@ def backup(settings: Settings, target: Path, *, replace: bool) -> dict[str, Any]
     started_s = time.monotonic()
     database, target = Path(os.path.realpath(settings.db)), target.absolute()
     _require_place(database, target, replace)
-    growing = copying.partial(target)
-    with _reported(target), copying.copier() as ask:
+    growing = replacing.partial(target)
+    with replacing.reported(target), copying.copier() as ask:
         try:
             with _held(settings) as held:
                 ask(copying.copied, database, growing)
@@ -54,7 +55,7 @@ def backup(settings: Settings, target: Path, *, replace: bool) -> dict[str, Any]
             size_bytes = growing.stat().st_size
             _named(growing, target, replace=replace)
         finally:
-            copying.removed(growing)
+            replacing.removed(growing)
     return {
         "file": str(target),
         **_about(found, size_bytes, started_s),
@@ -72,16 +73,16 @@ def restore(settings: Settings, source: Path, *, replace: bool, now: datetime) -
     require_no_service(settings)
     database = Path(os.path.realpath(settings.db))
     _require_sources(database, source, replace)
-    growing = copying.partial(database)
-    with _reported(database), copying.copier() as ask:
+    growing = replacing.partial(database)
+    with replacing.reported(database), copying.copier() as ask:
         try:
             _fetched(ask, source, growing)
             found: Contents = ask(copies.contents, growing, source)
             size_bytes = growing.stat().st_size
-            _owned_as(database, growing)
+            replacing.owned_as(database, growing)
             kept = _swapped(growing, database, now)
         finally:
-            copying.removed(growing, _log(growing))
+            replacing.removed(growing, log_of(growing))
     about = {"file": str(database), **_about(found, size_bytes, started_s)}
     return {**about, "kept": str(kept) if kept else None}
 
@@ -108,31 +109,22 @@ def _held(settings: Settings) -> Iterator[Held]:
 def _fetched(ask: copying.Ask, source: Path, growing: Path) -> None:
     """Our own copy of a backup, in one file even if that has a log beside it."""
     ask(copying.copied, source, growing)
-    if _log(source).exists():
-        ask(copying.copied, _log(source), _log(growing))
+    if log_of(source).exists():
+        ask(copying.copied, log_of(source), log_of(growing))
         ask(copies.fold, growing)
-
-
-def _owned_as(database: Path, growing: Path) -> None:
-    """Root restores for the user whose service it is."""
-    like = (database if database.exists() else database.parent).stat()
-    if os.geteuid() == 0:
-        os.chown(growing, like.st_uid, like.st_gid)
-    if database.exists():
-        growing.chmod(like.st_mode & 0o777)
 
 
 def _swapped(growing: Path, database: Path, now: datetime) -> Path | None:
     """The copy in the database's place, under the old one's lock; where the old one is now."""
     if not database.exists():
-        _aside(_log(database), database, now)
+        _aside(log_of(database), database, now)
         _named(growing, database, replace=False)
         return None
     with copies.locked(database):
         kept = _kept_name(database, now)
         # There is a whole database under the name at any instant, unless the old one was broken.
         os.link(database, kept)
-        _aside(_log(database), database, now)
+        _aside(log_of(database), database, now)
         _named(growing, database, replace=True)
     return kept
 
@@ -140,7 +132,7 @@ def _swapped(growing: Path, database: Path, now: datetime) -> Path | None:
 def _aside(log: Path, database: Path, now: datetime) -> None:
     """A log that the old database could not take in must not meet the new one."""
     if log.exists():
-        log.rename(_log(_kept_name(database, now)))
+        log.rename(log_of(_kept_name(database, now)))
 
 
 def _named(growing: Path, target: Path, *, replace: bool) -> None:
@@ -150,15 +142,12 @@ def _named(growing: Path, target: Path, *, replace: bool) -> None:
     else:
         os.link(growing, target)  # Unlike a rename, this overwrites nothing.
         growing.unlink()
-    copying.synced(target.parent)
+    replacing.synced(target.parent)
 
 
 def _require_place(database: Path, target: Path, replace: bool) -> None:
-    if not database.exists():
-        raise ConfigurationError(
-            f"there is no database {database}", reason="no_database", hint="name it with --db"
-        )
-    own = {database, _log(database), database.with_name(f"{database.name}.sock")}
+    require_database(database)
+    own = {database, log_of(database), database.with_name(f"{database.name}.sock")}
     if Path(os.path.realpath(target)) in own:
         raise ConfigurationError(f"{target} is the database itself", reason="same_file",
                                  hint="name another file")  # fmt: skip
@@ -188,18 +177,6 @@ def _require_sources(database: Path, source: Path, replace: bool) -> None:
         )  # fmt: skip
 
 
-@contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    """What the file system refuses, as an error that says so."""
-    try:
-        yield
-    except OSError as error:
-        raise TransientError(
-            f"{error.filename or path}: {error.strerror}", reason="unwritable",
-            hint="see that the folder exists, is yours and has room",
-        ) from error  # fmt: skip
-
-
 def _about(found: Contents, size_bytes: int, started_s: float) -> dict[str, Any]:
     return {
         "bytes": size_bytes,
@@ -207,10 +184,6 @@ def _about(found: Contents, size_bytes: int, started_s: float) -> dict[str, Any]
         "schema_version": found.schema_version,
         "seconds": round(time.monotonic() - started_s, 3),
     }
-
-
-def _log(database: Path) -> Path:
-    return database.with_name(f"{database.name}.wal")
 
 
 def _kept_name(database: Path, now: datetime) -> Path:

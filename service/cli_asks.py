@@ -1,14 +1,13 @@
 """Commands that ask what is in the database: status, processors, quarantine, usage, sql."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from core.errors import ConfigurationError
 from service.cli_conformance import conform, require_file
-from service.cli_options import Config, Db, Json, settings_of
+from service.cli_options import After, Config, Db, Json, Limit, OnlyOf, settings_of
 
 
 def status(json: Json = False, db: Db = None, config: Config = None) -> None:
@@ -28,7 +27,7 @@ def status(json: Json = False, db: Db = None, config: Config = None) -> None:
         printing.as_json(found)
         return
     by_name = found["processors"]
-    print_records([{"processor": name, **counts} for name, counts in by_name.items()])
+    printing.as_records([{"processor": name, **counts} for name, counts in by_name.items()])
     for name, reason in found["unavailable"].items():
         printing.note(f"{name} did not load: {reason}")
     if "url" in found:
@@ -53,13 +52,13 @@ def processors(json: Json = False, db: Db = None, config: Config = None) -> None
     if json:
         printing.as_json({"processors": found})
     else:
-        print_records(found)
+        printing.as_records(found)
 
 
 def quarantine(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Rows to show.")] = 100,
-    after: Annotated[str, typer.Option(help="The `next` of the page before.")] = "",
-    processor: Annotated[str | None, typer.Option(help="Only this one's.")] = None,
+    limit: Limit = 100,
+    after: After = None,
+    processor: OnlyOf = None,
     json: Json = False,
     db: Db = None,
     config: Config = None,
@@ -77,13 +76,8 @@ def quarantine(
     from service.answers import answers
 
     with answers(settings) as asked:
-        found = asked.quarantine(limit, after, processor)
-    if json:
-        printing.as_json(found)
-        return
-    print_records(found["quarantine"])
-    if found["next"]:
-        printing.note(f"there is more: --after {found['next']}")
+        found = asked.quarantine(limit, after or "", processor)
+    printing.as_page(found, "quarantine", json=json)
 
 
 def usage(
@@ -190,17 +184,6 @@ def sql(
         printing.as_table(found["columns"], found["rows"], grouped=False)
     if found["truncated"]:
         printing.note(f"cut off after {len(found['rows'])} rows")
-
-
-def print_records(records: Sequence[Mapping[str, Any]]) -> None:
-    """A table of records, whose keys may differ."""
-    from service import printing
-
-    if not records:
-        printing.note("none")
-        return
-    columns = list(dict.fromkeys(name for record in records for name in record))
-    printing.as_table(columns, [[record.get(name) for name in columns] for record in records])
 
 
 COMMANDS = (status, processors, quarantine, usage, sql)

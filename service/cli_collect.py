@@ -37,14 +37,7 @@ def collect(
     collector = Collector(settings.collector, patience_s=PATIENCE_S)
     with printing.progress("collecting", wanted=not json) as progress:
         stats = collector.run(dry_run=dry_run, progress=progress)
-    told = stats.as_dict()
-    if json:
-        printing.as_json(told)
-    else:
-        errors = told.pop("errors_detail")
-        printing.as_table(list(told), [list(told.values())])
-        for error in errors:
-            printing.line(f"{error['user']}: {error['path']}: {error['error']}")
+    printing.as_counts(stats.as_dict(), json=json)
     if stats.errors:
         raise typer.Exit(PARTIAL)
 

@@ -8,11 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli_asks import print_records
-from service.cli_options import DIFFERENT, Config, Db, Json, settings_of
+from service.cli_options import DIFFERENT, After, Config, Db, Json, Limit, OnlyOf, settings_of
 
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="Rows to show.")]
-After = Annotated[str | None, typer.Option(help="The `next` of the page before.")]
 Processor = Annotated[str, typer.Argument(help="As `sessionwatch processors` lists it.")]
 
 
@@ -44,7 +41,7 @@ def run(
 
 def runs(
     jobs: Annotated[bool, typer.Option("--jobs", help="Instead, what may be run.")] = False,
-    job: Annotated[str | None, typer.Option(help="Only this one's.")] = None,
+    job: OnlyOf = None,
     limit: Limit = 100,
     after: After = None,
     json: Json = False,
@@ -58,14 +55,15 @@ def runs(
     sessionwatch runs --job rescan --limit 1 --json
     sessionwatch runs --jobs
     """
+    from service import printing
     from service.asking import asking
 
     with asking(settings_of(db, config)) as asked:
         if jobs:
-            _listed(asked.ask("GET", "/api/v1/jobs"), "jobs", json=json)
+            printing.as_page(asked.ask("GET", "/api/v1/jobs"), "jobs", json=json)
             return
         found = asked.ask("GET", "/api/v1/runs", job=job, limit=limit, after=after)
-    _listed(found, "runs", json=json)
+    printing.as_page(found, "runs", json=json)
 
 
 def audit(
@@ -90,6 +88,7 @@ def audit(
     sessionwatch audit --since 2026-05-01 --result error
     sessionwatch audit --action token --json
     """
+    from service import printing
     from service.asking import asking
 
     asked_for: dict[str, Any] = {
@@ -98,7 +97,7 @@ def audit(
     }  # fmt: skip
     with asking(settings_of(db, config)) as asked:
         found = asked.ask("GET", "/api/v1/audit", **asked_for)
-    _listed(found, "audit", json=json)
+    printing.as_page(found, "audit", json=json)
 
 
 def backlog(json: Json = False, db: Db = None, config: Config = None) -> None:
@@ -115,14 +114,14 @@ def backlog(json: Json = False, db: Db = None, config: Config = None) -> None:
     if json:
         printing.as_json(found)
         return
-    print_records([{"processor": name, **one} for name, one in found["processors"].items()])
+    printing.as_records([{"processor": name, **one} for name, one in found["processors"].items()])
 
 
 def requeue(
     path: Annotated[
         str | None, typer.Argument(help="A file's path below its root; else all that failed.")
     ] = None,
-    processor: Annotated[str | None, typer.Option(help="Only this one's.")] = None,
+    processor: OnlyOf = None,
     source: Annotated[str | None, typer.Option(help="Only this source's.")] = None,
     json: Json = False,
     db: Db = None,
@@ -176,7 +175,7 @@ def finished(followed: Iterator[Mapping[str, Any]], label: str, *, json: bool) -
         printing.as_json(last)
     else:
         figures = {name: one for name, one in last["details"].items() if not isinstance(one, list)}
-        print_records([{"state": last["state"], **figures}])
+        printing.as_records([{"state": last["state"], **figures}])
         for failed in last["details"].get("errors_detail", ()):
             printing.note(": ".join(map(str, failed.values())))
     if last["state"] != "ok":
@@ -198,17 +197,6 @@ def _switch(processor: str, verb: str, db: Any, config: Any) -> None:
     with asking(settings_of(db, config)) as asked:
         found = asked.ask("POST", f"/api/v1/processors/{processor}/{verb}")
     printing.note(f"{processor} {'is paused' if found['paused'] else 'works'}")
-
-
-def _listed(found: Mapping[str, Any], name: str, *, json: bool) -> None:
-    from service import printing
-
-    if json:
-        printing.as_json(found)
-        return
-    print_records(found[name])
-    if found.get("next"):
-        printing.note(f"there is more: --after {found['next']}")
 
 
 COMMANDS = (run, runs, audit, backlog, requeue, pause, resume)

@@ -27,6 +27,9 @@ Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="TOML settings. [env: SESSIONWATCH_CONFIG]"),
 ]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="Rows to show.")]
+After = Annotated[str | None, typer.Option(help="The `next` of the page before.")]
+OnlyOf = Annotated[str | None, typer.Option(help="Only this one's.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

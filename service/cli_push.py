@@ -70,6 +70,8 @@ def push(
     sessionwatch push --url https://sessions.example.org --token-file ~/.config/sessionwatch.token
     sessionwatch push ~/.claude/projects --dry-run --json
     """
+    from service import printing
+
     try:
         wanted = _wanted(config, url, token_file, user, exclude)
         only = _transcript() if hook else None
@@ -78,7 +80,7 @@ def push(
             plain_http=plain_http, tells=not (json or quiet),
         )  # fmt: skip
         if not quiet or error or stats.errors:
-            _print(stats, json=json)
+            printing.as_counts(stats.as_dict(), json=json)
         if error:
             raise error
     except SessionwatchError as error:
@@ -230,16 +232,3 @@ def _transcript() -> str:
             hint="--hook is for the hooks of Claude Code: docs/push.md",
         )  # fmt: skip
     return os.path.expanduser(found)
-
-
-def _print(stats: "Stats", *, json: bool) -> None:
-    from service import printing
-
-    told = stats.as_dict()
-    if json:
-        printing.as_json(told)
-        return
-    errors = told.pop("errors_detail")
-    printing.as_table(list(told), [list(told.values())])
-    for error in errors:
-        printing.line(f"{error['path']}: {error['error']}")

@@ -7,13 +7,12 @@ proved and on disk, while the old one is still locked.
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.errors import ConfigurationError, TransientError
-from service.answers import patiently, require_no_service
+from core.errors import TransientError
+from service.answers import patiently, require_database, require_no_service
+from service.replacing import log_of, owned_as, removed, reported, synced
 from service.settings import Settings
 from state import compacting
 
@@ -30,10 +29,7 @@ def compact(settings: Settings, *, if_needed: bool = False) -> dict[str, Any]:
     started_s = time.monotonic()
     require_no_service(settings)
     database = Path(os.path.realpath(settings.db))
-    if not database.exists():
-        raise ConfigurationError(
-            f"there is no database {database}", reason="no_database", hint="name it with --db"
-        )
+    require_database(database)
     before_bytes = database.stat().st_size
     done = not if_needed or patiently(lambda: compacting.needed(database))
     if done:
@@ -50,14 +46,14 @@ def compact(settings: Settings, *, if_needed: bool = False) -> dict[str, Any]:
 def _rewritten(database: Path, memory_limit: str) -> None:
     _require_room(database)
     growing = database.with_name(f".{database.name}.compacting")
-    with _reported(database):
+    with reported(database):
         _removed(growing)  # Of one that was killed.
         try:
             with compacting.compacted(database, growing, memory_limit=memory_limit):
-                _like(database, growing)
-                _synced(growing)
+                owned_as(database, growing)
+                synced(growing)
                 growing.replace(database)
-                _synced(database.parent)
+                synced(database.parent)
         finally:
             _removed(growing)
 
@@ -72,35 +68,6 @@ def _require_room(database: Path) -> None:
         )  # fmt: skip
 
 
-def _like(database: Path, growing: Path) -> None:
-    """The same owner and mode, whoever compacts."""
-    old = database.stat()
-    if os.geteuid() == 0:
-        os.chown(growing, old.st_uid, old.st_gid)
-    growing.chmod(old.st_mode & 0o777)
-
-
-def _synced(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _removed(growing: Path) -> None:
-    for path in (growing, growing.with_name(f"{growing.name}.wal")):
-        path.unlink(missing_ok=True)
+    removed(growing, log_of(growing))
     shutil.rmtree(growing.with_name(f"{growing.name}.tmp"), ignore_errors=True)
-
-
-@contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    """What the file system refuses, as an error that says so."""
-    try:
-        yield
-    except OSError as error:
-        raise TransientError(
-            f"{error.filename or path}: {error.strerror}", reason="unwritable",
-            hint="see that the folder is yours and has room",
-        ) from error  # fmt: skip

@@ -8,7 +8,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,27 +47,6 @@ def copied(source: Path, target: Path) -> None:
                 hint="start the backup again",
             )  # fmt: skip
         os.fsync(copy.fileno())
-
-
-def synced(folder: Path) -> None:
-    """Names that were given or taken in a folder are on disk when this returns."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def partial(target: Path) -> Path:
-    """Where a copy grows that will become `target`: in its folder, so that a rename suffices."""
-    return target.with_name(f".{target.name}.{os.getpid()}.partial")
-
-
-def removed(*paths: Path) -> None:
-    """Nothing of what was begun is left behind."""
-    for path in paths:
-        with suppress(FileNotFoundError):
-            path.unlink()
 
 
 def _fill(have: IO[bytes], copy: IO[bytes]) -> None:

@@ -62,7 +62,8 @@ class Job:
 
 
 class Jobs:
-    """All jobs of a service. Safe from any thread. `on_end(job, state)` is told of every run."""
+    """All jobs of a service, with the contract of `api.control.Jobs`. `on_end(job, state)` is told
+    of every run."""
 
     def __init__(
         self,
@@ -84,11 +85,9 @@ class Jobs:
         return sorted(self._jobs)
 
     def takes(self, name: str) -> list[str]:
-        """The parameters a job knows."""
         return list(self._jobs[name].takes)
 
     def running(self) -> dict[str, Run]:
-        """Runs that go on now, by job; of several of one job the last."""
         with self._changed:
             return {run.job: run for run in self._running.values()}
 
@@ -97,7 +96,6 @@ class Jobs:
         return len(self._running)
 
     def live(self, run_id: str) -> Run | None:
-        """The run of this id while it goes on."""
         with self._changed:
             return self._running.get(run_id)
 
@@ -108,11 +106,6 @@ class Jobs:
         params: Mapping[str, Any] | None = None,
         correlation_id: str = "",
     ) -> Any:
-        """Run a job to its end and return its details.
-
-        Raises `ConfigurationError`: `unknown_job`, `bad_parameter` or `already_running`. What the
-        work raises goes on.
-        """
         steps = self._steps(name, who, params or {}, correlation_id)
         next(steps)
         return next(steps)
@@ -124,7 +117,6 @@ class Jobs:
         params: Mapping[str, Any] | None = None,
         correlation_id: str = "",
     ) -> dict[str, Any]:
-        """The same in a thread of its own: `{"run_id": …}` at once, and what `begin` said."""
         steps = self._steps(name, who, params or {}, correlation_id)
         answer: dict[str, Any] = next(steps)
 
@@ -138,7 +130,6 @@ class Jobs:
         return answer
 
     def cancel(self, run_id: str) -> dict[str, Any]:
-        """Ask a run to end soon. Raises `ConfigurationError` if it does not go on."""
         run = self.live(run_id)
         if run is None:
             self._desk.runs.one(run_id)

@@ -55,9 +55,7 @@ class Operator:
         """Take their version from all matching files and touch them; vanished ones stay as they
         are. Files need not go quiet first: they are read as they are, and again when they grow."""
         ledger = self._engine.world.ledger
-        commits = outdate(ledger, self._registry, processor, session)
-        entries = (commit.before for commit in commits)
-        marked = self._outdated((entry for entry in entries if entry), "rescan")
+        marked = self._rescanned(outdate(ledger, self._registry, processor, session))
         log.info("rescan", extra={"processor": processor, "matched": len(marked)})
         return marked
 
@@ -71,9 +69,11 @@ class Operator:
 
     def reread(self, commits: Iterable[Commit]) -> int:
         """Carry out such commits; how many files are read again."""
+        return len({one.key for one in self._rescanned(commits)})
+
+    def _rescanned(self, commits: Iterable[Commit]) -> list[Marked]:
         entries = (commit.before for commit in commits)
-        marked = self._outdated((entry for entry in entries if entry), "rescan")
-        return len({one.key for one in marked})
+        return self._outdated((entry for entry in entries if entry), "rescan")
 
     # Failed files.
 

@@ -48,6 +48,36 @@ def as_json_line(value: Any) -> None:
     _write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
+def as_records(records: Sequence[Mapping[str, Any]]) -> None:
+    """A table of records, whose keys may differ."""
+    if not records:
+        note("none")
+        return
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    as_table(columns, [[record.get(name) for name in columns] for record in records])
+
+
+def as_page(found: Mapping[str, Any], name: str, *, json: bool) -> None:
+    """A page of a list, and how to get the next one."""
+    if json:
+        as_json(found)
+        return
+    as_records(found[name])
+    if found.get("next"):
+        note(f"there is more: --after {found['next']}")
+
+
+def as_counts(stats: Mapping[str, Any], *, json: bool) -> None:
+    """What a run did: its counts, and each of its `errors_detail` on a line of its own."""
+    if json:
+        as_json(stats)
+        return
+    counts = {name: count for name, count in stats.items() if name != "errors_detail"}
+    as_table(list(counts), [list(counts.values())])
+    for error in stats["errors_detail"]:
+        line(": ".join(error.values()))
+
+
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Comma-separated values with a header line."""
     import csv

@@ -27,13 +27,13 @@ from knowledge.pull import (
     strays,
 )
 from knowledge.rendering import digest
+from watcher.entering import FOLDER, UNFOLLOWED
 
 FILE_BYTES_MAX = 1 << 20
 """A larger file is none of ours, whatever its name."""
 _TEMPORARY = ".km_new_"
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | UNFOLLOWED
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | UNFOLLOWED
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _locked(folder: Path) -> Iterator[int]:
     """The open folder, for one pull at a time; what a crash left half written is gone."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        place = os.open(folder, _FOLDER)
+        place = os.open(folder, FOLDER)
     except OSError as error:
         raise ConfigurationError(
             f"{folder} cannot be opened as a folder: {error.strerror}",

@@ -3,6 +3,7 @@
 The rule: a value comes typed from TOML or as text from a variable, and both are read alike.
 """
 
+import os
 import re
 from collections.abc import Callable, Collection
 from datetime import date, datetime
@@ -110,23 +111,34 @@ def text(pattern: str | re.Pattern[str], allowed: str, about: str = "") -> Rule:
     return Rule(read, allowed, about)
 
 
+def path_below(folder: str, about: str = "") -> Rule:
+    """No step of it leads up again; empty for none."""
+    pattern = r"(?!(.*/)?\.\.?(/|$))([^/\0]+(/[^/\0]+)*)?"
+    return text(pattern, f"a path below {folder}", about)
+
+
+def mode_of_files(about: str = "") -> Rule:
+    """Its owner reads and writes, everybody else reads at most, but for a group that may write."""
+    return text(r"0?6[046][04]", 'octal digits such as "0640"', about)
+
+
+def list_of(allowed: str, about: str = "") -> Rule:
+    def read(value: Any) -> tuple[str, ...]:
+        return _texts(value.split(os.pathsep) if isinstance(value, str) else value)
+
+    return Rule(read, f"a list of {allowed} (separated by {os.pathsep} in a variable)", about)
+
+
 def names(about: str = "") -> Rule:
     def read(value: Any) -> tuple[str, ...]:
-        given = value.split(",") if isinstance(value, str) else value
-        if not isinstance(given, list) or not all(isinstance(n, str) and n.strip() for n in given):
-            raise ValueError
-        return tuple(name.strip().lower() for name in given)
+        found = _texts(value.split(",") if isinstance(value, str) else value)
+        return _texts([name.strip().lower() for name in found])
 
     return Rule(read, "a list of names (separated by commas in a variable)", about)
 
 
 def patterns(about: str = "") -> Rule:
-    def read(value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list) or not all(isinstance(p, str) and p for p in value):
-            raise ValueError
-        return tuple(value)
-
-    return Rule(read, 'a list of patterns such as ["amara/*", "*/drafts/*"]', about)
+    return Rule(_texts, 'a list of patterns such as ["amara/*", "*/drafts/*"]', about)
 
 
 def path(about: str = "") -> Rule:
@@ -136,3 +148,9 @@ def path(about: str = "") -> Rule:
         return Path(value).expanduser()
 
     return Rule(read, "a path", about)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise ValueError
+    return tuple(value)

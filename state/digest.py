@@ -5,8 +5,6 @@ arrived in, on generations or on file ids. Rows of vanished files do not count, 
 ingest them again.
 """
 
-import hashlib
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import duckdb
@@ -53,15 +51,6 @@ def by_file(
         [gone],
     ).fetchall()
     return {SessionKey(s, p): FileDigest(int(n), int(total)) for s, p, n, total in rows}
-
-
-def tables_digest(cursor: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> str:
-    """One hexadecimal digest over all rows of all keys whose files exist."""
-    total = hashlib.sha256()
-    for table in sorted(tables):
-        for key, found in sorted(by_file(cursor, table).items()):
-            total.update(repr((table, key, found)).encode())
-    return total.hexdigest()
 
 
 def of_tables(cursor: duckdb.DuckDBPyConnection) -> dict[str, FileDigest]:

@@ -11,12 +11,14 @@ import stat as modes
 from contextlib import suppress
 from pathlib import Path
 
+from watcher.entering import UNFOLLOWED
+
 NAME = ".sessionwatch-canary"
 EVERY_S = 5.0
 """A write must have come back when the next one is due. Ext4 gathers what changes in 5 s anyway."""
 
 _TEXT = b"sessionwatch writes this file to see whether it is told of changes. It may be deleted.\n"
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FLAGS = os.O_WRONLY | os.O_CREAT | UNFOLLOWED
 
 
 class Canary:

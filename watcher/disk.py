@@ -21,6 +21,7 @@ from core.keys import SessionKey, escape_path, unescape_path, user_of
 from core.ledger import FileStat
 from core.seams import OpenFile
 from watcher.content import content
+from watcher.entering import UNFOLLOWED, enter
 from watcher.fileclock import FileClock
 from watcher.walk import Walk, file_stat
 from watcher.wanted import Wanted
@@ -29,7 +30,7 @@ SESSION_FILES = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
 
 # O_PATH needs no right to list a folder, only to pass it.
 _FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FILE = os.O_RDONLY | UNFOLLOWED
 _NO_SUCH_PATH = (errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
@@ -204,16 +205,16 @@ class Disk:
 
 
 def _enter(fd: int, folders: Iterable[str]) -> int:
-    """Step by step into the folders, so that no link on the way is followed; closes `fd`."""
+    """As `watcher.entering`, in the words of our contract."""
     try:
-        for folder in folders:
-            outer, fd = fd, os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
-            os.close(outer)
+        return enter(fd, folders, _step)
     except OSError as error:
-        os.close(fd)
         _raise_if_missing(error)
         raise
-    return fd
+
+
+def _step(name: str, within: int) -> int:
+    return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=within)
 
 
 def _raise_if_missing(error: OSError) -> None:

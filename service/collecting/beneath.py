@@ -1,8 +1,8 @@
 """Opens what lies directly in an open folder, and nothing else.
 
-The rules: names are looked up in a folder that is held open, one at a time, and no link is
-followed, so whoever renames, swaps or links meanwhile changes what is found and never where; what
-was opened is judged again by its own stat. Nothing here waits for a FIFO, device, lease or lock.
+The rules: the way there is that of `watcher.entering`; what was opened is judged again by its own
+stat, for homes are written by those whom nobody trusts. Nothing here waits for a FIFO, device,
+lease or lock.
 """
 
 import errno
@@ -12,9 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from core.errors import PermanentError
-
-_ANY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | _ANY
+from watcher.entering import FOLDER, UNFOLLOWED, enter
 
 
 class Owner(NamedTuple):
@@ -48,7 +46,7 @@ def folder(name: str, within: int, device: int | None = None) -> int:
     Raises `PermanentError` (`symlink`, `another_file_system`) or what the system says.
     """
     try:
-        fd = os.open(name, _FOLDER, dir_fd=within)
+        fd = os.open(name, FOLDER, dir_fd=within)
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.ELOOP) and _is_link(name, within):
             raise refused("symlink") from error
@@ -61,22 +59,14 @@ def folder(name: str, within: int, device: int | None = None) -> int:
 
 def descend(names: Iterable[str], within: int, device: int | None = None) -> int:
     """The folder at the end of a path; the caller closes it."""
-    fd = os.dup(within)
-    try:
-        for name in names:
-            outer, fd = fd, folder(name, fd, device)
-            os.close(outer)
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
+    return enter(os.dup(within), names, lambda name, outer: folder(name, outer, device))
 
 
 def file(name: str, within: int, owner: Owner, flags: int = os.O_RDONLY) -> int:
     """An open regular file with one name that belongs to `owner`; the caller closes it."""
     refuse_foreign(stat(name, within), owner)
     try:
-        fd = os.open(name, flags | _ANY, dir_fd=within)
+        fd = os.open(name, flags | UNFOLLOWED, dir_fd=within)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise refused("symlink") from error

@@ -6,12 +6,10 @@ name of which there is one a folder; every mode and group is set explicitly. Wit
 is written at all.
 """
 
-import fcntl
 import grp
 import logging
 import os
 import stat as modes
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
@@ -20,11 +18,12 @@ from core.errors import ConfigurationError, TransientError
 from service.collecting import beneath
 from service.collecting.beneath import Owner
 from service.collecting.patterns import HIDDEN, Parts
+from service.locking import has_lock
+from watcher.entering import FOLDER, UNFOLLOWED, enter
 
 log = logging.getLogger("sessionwatch.collector")
 
 PARTIAL = HIDDEN + "collecting"
-LOOK_AGAIN_S = 0.05
 
 
 class Style(NamedTuple):
@@ -86,8 +85,8 @@ class Drop:
         that fails nothing is left of it; what a kill leaves, the next in this folder removes."""
         with suppress(FileNotFoundError):
             os.unlink(PARTIAL, dir_fd=within)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(PARTIAL, flags, 0o600, dir_fd=within)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        fd = os.open(PARTIAL, flags | UNFOLLOWED, 0o600, dir_fd=within)
         try:
             yield fd
             self.restyle(fd)
@@ -111,20 +110,12 @@ class Drop:
     def _enter(self, place: Parts) -> int | None:
         if self._fd is None:
             return None
-        fd = os.dup(self._fd)
         try:
-            for name in place:
-                outer, fd = fd, self._step(name, fd)
-                os.close(outer)
+            return enter(os.dup(self._fd), place, self._step)
         except FileNotFoundError:
-            os.close(fd)
             if self.dry_run:
                 return None
             raise
-        except BaseException:
-            os.close(fd)
-            raise
-        return fd
 
     def _step(self, name: str, within: int) -> int:
         if not self.dry_run:
@@ -163,7 +154,10 @@ def opened(into: str, style: Style, *, dry_run: bool, patience_s: float = 0.0) -
         yield Drop(None, style, dry_run=dry_run)
         return
     try:
-        _lock(fd, into, time.monotonic() + patience_s)
+        if not has_lock(fd, patience_s):
+            raise TransientError(
+                f"another run collects into {into}", reason="collecting", hint="try again later"
+            )
         drop = Drop(fd, style, dry_run=dry_run)
         try:
             yield drop
@@ -182,7 +176,7 @@ def _open_root(into: str, style: Style, *, dry_run: bool) -> int | None:
                 return None
             os.mkdir(into, 0o700)
             made = True
-        fd = os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(into, FOLDER)
     except OSError as error:
         raise _unusable(into, f"{error.strerror}") from error
     try:
@@ -207,23 +201,6 @@ def _unusable(into: str, why: str) -> ConfigurationError:
         f"{into} cannot be the drop folder: {why}", reason="drop_folder",
         hint="[collector] into names a folder of the user this runs as, or of root, and no link",
     )  # fmt: skip
-
-
-def _lock(fd: int, into: str, until_s: float) -> None:
-    while not _locked(fd):
-        if time.monotonic() >= until_s:
-            raise TransientError(
-                f"another run collects into {into}", reason="collecting", hint="try again later"
-            )
-        time.sleep(LOOK_AGAIN_S)
-
-
-def _locked(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_styled(found: os.stat_result, mode: int, gid: int) -> bool:

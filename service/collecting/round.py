@@ -11,12 +11,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from core.errors import PermanentError
+from core.private import Private
 from service.collecting import beneath, homes
 from service.collecting.copying import Copied, Job, Proof, Stopped, bring_up
 from service.collecting.drop import Drop
 from service.collecting.homes import Entered, Found, Home, Place, Walk
 from service.collecting.patterns import Choice, HomePattern, Parts
-from service.collecting.private import Private
+from service.collecting.private import private_of
 from service.collecting.settings import CollectorSettings
 from service.collecting.stats import Stats
 
@@ -84,7 +85,7 @@ class Round:
                     homes.opened(place.base, place.user, self.settings.min_uid)
                 )
                 if home:
-                    found = home, Private.of(home.fd, self.settings.private, home.owner)
+                    found = home, private_of(home.fd, self.settings.private, home.owner)
             yield found
 
     @contextmanager

@@ -3,28 +3,17 @@
 The rule: without `into` there is no collector, so nobody's home is read by accident.
 """
 
-import os
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from service.collecting.patterns import HomePattern
-from service.rules import Rule, flag, integer, seconds, text
+from service.rules import Rule, flag, integer, list_of, mode_of_files, path_below, seconds, text
 
 _TIB = 1 << 40
 
 
-def _list_of(allowed: str, about: str) -> Rule:
-    def read(value: Any) -> tuple[str, ...]:
-        given = value.split(os.pathsep) if isinstance(value, str) else value
-        if not isinstance(given, list | tuple) or not all(isinstance(p, str) and p for p in given):
-            raise ValueError
-        return tuple(given)
-
-    return Rule(read, f"a list of {allowed} (separated by {os.pathsep} in a variable)", about)
-
-
 def _homes(about: str) -> Rule:
-    inner = _list_of("absolute patterns in which the first * is the user", about)
+    inner = list_of("absolute patterns in which the first * is the user", about)
 
     def read(value: Any) -> tuple[str, ...]:
         found: tuple[str, ...] = inner.read(value)
@@ -46,25 +35,19 @@ class CollectorSettings:
         tuple[str, ...], _homes("a folder is searched whole, a last part with * names files")
     ] = ("/home/*/.claude/projects", "/home/*/user/sessions/*.jsonl")
     files: Annotated[
-        tuple[str, ...], _list_of("patterns of names", "which files of a searched folder")
+        tuple[str, ...], list_of("patterns of names", "which files of a searched folder")
     ] = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
     exclude: Annotated[
-        tuple[str, ...], _list_of("patterns", "of paths below the drop folder: not copied")
+        tuple[str, ...], list_of("patterns", "of paths below the drop folder: not copied")
     ] = ()
     private: Annotated[
         str,
-        text(
-            r"(?!(.*/)?\.\.?(/|$))([^/\0]+(/[^/\0]+)*)?",
-            "a path below a home",
-            "a user's list of what stays there",
-        ),
+        path_below("a home", "a user's list of what stays there"),
     ] = ".claude/private-sessions"
     min_uid: Annotated[int, integer(0, 1 << 31, "whose home belongs to a lower one is no user")] = (
         1000
     )
-    file_mode: Annotated[
-        str, text(r"0?6[046][04]", 'octal digits such as "0640"', "of copied files")
-    ] = "0640"
+    file_mode: Annotated[str, mode_of_files("of copied files")] = "0640"
     folder_mode: Annotated[
         str, text(r"[0-3]?7[0-7][0145]", 'octal digits such as "2750"', "of the folders above them")
     ] = "2750"

@@ -4,10 +4,8 @@ The rule: it may be lost, old or broken, and then a run takes longer and nothing
 proves every prefix anyway. One run at a time has it.
 """
 
-import fcntl
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +13,9 @@ from typing import Any, NamedTuple
 
 from core.errors import TransientError
 from core.ledger import FileStat
+from service.locking import has_lock
 
 SAVE_EVERY = 200
-LOOK_AGAIN_S = 0.05
 
 
 class Pushed(NamedTuple):
@@ -74,7 +72,10 @@ def opened(path: Path, *, patience_s: float, write: bool = True) -> Iterator[Jou
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _lock(lock, time.monotonic() + patience_s)
+        if not has_lock(lock, patience_s):
+            raise TransientError(
+                "another push is under way", reason="already_running", hint="it sends as well"
+            )
         journal = Journal(path, _read(path))
         try:
             yield journal
@@ -99,17 +100,3 @@ def _entry(values: list[Any]) -> Pushed:
     *numbers, digest, whole = values
     inode, size, mtime, ctime, sent = (int(number) for number in numbers)
     return Pushed(inode, size, mtime, ctime, sent, str(digest), whole is True)
-
-
-def _lock(fd: int, until_s: float) -> None:
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= until_s:
-                raise TransientError(
-                    "another push is under way", reason="already_running", hint="it sends as well"
-                ) from None
-            time.sleep(LOOK_AGAIN_S)
-        else:
-            return

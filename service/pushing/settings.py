@@ -3,21 +3,10 @@
 The rule: the token is no setting, only the file that has it is, so `config show` cannot show it.
 """
 
-import os
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from service.rules import Rule, text
-
-
-def _list_of(allowed: str, about: str) -> Rule:
-    def read(value: Any) -> tuple[str, ...]:
-        given = value.split(os.pathsep) if isinstance(value, str) else value
-        if not isinstance(given, list | tuple) or not all(isinstance(p, str) and p for p in given):
-            raise ValueError
-        return tuple(given)
-
-    return Rule(read, f"a list of {allowed} (separated by {os.pathsep} in a variable)", about)
+from service.rules import list_of, path_below, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +23,9 @@ class PushSettings:
         str, text(r".{0,200}", "a name", "whose sessions they are, where the token does not say")
     ] = ""
     exclude: Annotated[
-        tuple[str, ...], _list_of("patterns", "of paths below the roots: not pushed")
+        tuple[str, ...], list_of("patterns", "of paths below the roots: not pushed")
     ] = ()
     private: Annotated[
         str,
-        text(
-            r"(?!(.*/)?\.\.?(/|$))([^/\0]+(/[^/\0]+)*)?",
-            "a path below the home folder",
-            "a list of sessions that are never pushed",
-        ),
+        path_below("the home folder", "a list of sessions that are never pushed"),
     ] = ".claude/private-sessions"

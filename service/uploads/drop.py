@@ -1,7 +1,7 @@
 """The drop folder: the only place that uploads write to.
 
-The rules: names are looked up one at a time in a folder that is held open and no link is followed,
-so whoever may write there cannot lead a write elsewhere; a new file appears whole, by a rename, and
+The rules: folders are entered as `watcher.entering` says, so whoever may write there cannot lead a
+write elsewhere; a new file appears whole, by a rename, and
 until then under a hidden name that no source wants.
 """
 
@@ -15,11 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.errors import ConfigurationError, TransientError
+from watcher.entering import FOLDER, UNFOLLOWED, enter
 
 PARTIAL = ".sessionwatch-upload-"
 PIECE_BYTES = 1 << 20
-_ANY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+"""The root itself may be a link: where a source is, is the operator's word."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -36,11 +37,9 @@ class Drop:
         """The folder at this place, open; made where it is missing if asked to. Raises
         `FileNotFoundError`, or `ConfigurationError` if something stands in the way."""
         with refusing():
-            fd = os.open(self._root, _FOLDER)
+            step = self._made if make else _step
+            fd = enter(os.open(self._root, _ROOT), parts, step)
             try:
-                for part in parts:
-                    outer, fd = fd, self._step(part, fd, make=make)
-                    os.close(outer)
                 yield fd
             finally:
                 os.close(fd)
@@ -49,7 +48,7 @@ class Drop:
     def spool(self, folder: int) -> Iterator["Spool"]:
         """A hidden file in this folder to write to, gone at the end unless it was `placed`."""
         name = PARTIAL + secrets.token_hex(8)
-        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _ANY, 0o600, dir_fd=folder)
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | UNFOLLOWED, 0o600, dir_fd=folder)
         spool = Spool(fd, folder, name)
         try:
             yield spool
@@ -78,20 +77,24 @@ class Drop:
                         removed += 1
         return removed
 
-    def _step(self, name: str, within: int, *, make: bool) -> int:
-        made = make and self._make(name, within)
-        fd = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=within)
-        if made:
-            os.fchmod(fd, self._folder_mode)
-            os.fsync(within)
-        return fd
-
-    def _make(self, name: str, within: int) -> bool:
+    def _made(self, name: str, within: int) -> int:
+        """As `_step`, but a folder that is missing is made."""
         try:
             os.mkdir(name, 0o700, dir_fd=within)
         except FileExistsError:
-            return False
-        return True
+            return _step(name, within)
+        fd = _step(name, within)
+        try:
+            os.fchmod(fd, self._folder_mode)
+            os.fsync(within)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+
+def _step(name: str, within: int) -> int:
+    return os.open(name, FOLDER, dir_fd=within)
 
 
 class Spool:
@@ -107,7 +110,7 @@ def opened(name: str, folder: int) -> int | None:
     there is none. Raises `ConfigurationError` for what is no plain file."""
     for flags in (os.O_RDWR, os.O_RDONLY):
         try:
-            fd = os.open(name, flags | _ANY, dir_fd=folder)
+            fd = os.open(name, flags | UNFOLLOWED, dir_fd=folder)
         except FileNotFoundError:
             return None
         except (PermissionError, IsADirectoryError):

@@ -6,7 +6,7 @@ The rule: without `into` nothing is taken, so nobody writes to a source by accid
 from dataclasses import dataclass
 from typing import Annotated
 
-from service.rules import integer, seconds, text
+from service.rules import integer, mode_of_files, seconds, text
 
 MIB = 1 << 20
 _TIB = 1 << 40
@@ -25,8 +25,6 @@ class UploadSettings:
     user_max_bytes_per_day: Annotated[
         int, integer(1, _TIB, "that files of a user may grow in 24 h; 429 above")
     ] = 4096 * MIB
-    mode: Annotated[
-        str, text(r"0?6[046][04]", 'octal digits such as "0640"', "of files; folders to match")
-    ] = "0640"
+    mode: Annotated[str, mode_of_files("of files; folders to match")] = "0640"
     at_once: Annotated[int, integer(1, 32, "uploads under way, half of them of one user")] = 8
     body_s: Annotated[float, seconds(1, 86_400, "for a body to come as a whole; 408 above")] = 300.0

@@ -71,14 +71,6 @@ class RunRecords:
             )  # fmt: skip
         return _shown(rows[0])
 
-    def last_end_us(self, job: str, state: str = "ok") -> int | None:
-        """When a job last ended so; None if never."""
-        rows = self._book.rows(
-            "SELECT max(ended_at_us) FROM runs WHERE job = ? AND state = ?", [job, state]
-        )
-        found: int | None = rows[0][0]
-        return found
-
     def latest(self) -> list[dict[str, Any]]:
         """The last run of each job, as `page` shows it, with `started_at_us`."""
         newest = "run_id IN (SELECT max(run_id) FROM runs GROUP BY job)"

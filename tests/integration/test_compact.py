@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from service.client import Client
+from service.redaction_key import key_path
 from tests.tools import databases
 from tests.tools.service import (
     in_process,
@@ -72,7 +73,7 @@ def test_a_checkpoint_leaves_the_bytes_and_a_rewritten_file_has_none(erased, roo
     assert done.json["done"]
     assert canaries(erased) == 0
     assert databases.digests(erased) == before
-    assert [file.name for file in erased.parent.iterdir()] == [erased.name]
+    assert set(erased.parent.iterdir()) == {erased, key_path(erased)}
     with running(erased, root) as (_, client):
         assert [row["user"] for row in client.get("/api/v1/usage/user")["users"]] == ["amara"]
     assert sessionwatch("doctor", "--deep", root, "--db", erased).code == 0

@@ -365,6 +365,7 @@ def test_the_exit_code_tells_what_went_wrong(home, taker, tmp_path):
     home.write(PATH, ALL)
     home.write("p/große.jsonl", ALL)
     some = run(home, "push", "--url", url, "--token-file", str(token))
+    home.write("p/new.jsonl", ALL)  # What the journal knows as whole asks for nothing.
     wrong = run(home, "push", "--url", url, SESSIONWATCH_TOKEN="wrong")
     silent = run(home, "push", "--url", "http://127.0.0.1:9", "--patience", "0")
 

@@ -36,6 +36,7 @@ def numbers():
     return iter(range(10**9))
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

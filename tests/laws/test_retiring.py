@@ -6,6 +6,7 @@ vanish here: what was read of one and not committed yet is then a loss, and has 
 
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
@@ -82,4 +83,4 @@ class RetiringMachine(EngineMachine):
 
 
 RetiringMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=40)
-TestRetiring = RetiringMachine.TestCase
+TestRetiring = pytest.mark.slow(RetiringMachine.TestCase)

@@ -7,6 +7,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given
 
 from core.errors import TransientError
@@ -78,6 +79,7 @@ def lived(schedules, story, start_s):
 starts_s = st.floats(20_000 * DAY_S, 20_030 * DAY_S)
 
 
+@pytest.mark.slow
 @given(schedule=st.sampled_from(sorted(SLOTS)), story=stories(DAY_S), start_s=starts_s)
 def test_a_slot_runs_once_and_none_is_missed(schedule, story, start_s):
     clockwork, ups = lived({"first": "daily 12:00", "job": schedule}, story, start_s)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.private import Private
 from service.collecting import private
 from service.collecting.beneath import Owner
 from service.collecting.patterns import Choice, HomePattern
-from service.collecting.private import Private
+from service.collecting.private import private_of
 from service.collecting.settings import CollectorSettings
 from service.collecting.stats import ERRORS_TOLD_MAX, Stats
 
@@ -138,7 +139,7 @@ def test_a_private_list_that_cannot_be_read_as_one_is_refused(tmp_path, content)
     found = os.fstat(fd)
     try:
         with pytest.raises(PermanentError) as refused:
-            Private.of(fd, "list", Owner(found.st_uid, found.st_dev))
+            private_of(fd, "list", Owner(found.st_uid, found.st_dev))
     finally:
         os.close(fd)
     assert refused.value.reason == "private_list_unreadable"

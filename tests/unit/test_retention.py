@@ -54,13 +54,13 @@ def test_it_is_read_from_the_file_and_from_the_environment(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "wanted"),
+    ("settings", "taken"),
     [
-        (RetentionSettings(), False),
-        (RetentionSettings(tables=("usage_*=0",)), False),
-        (RetentionSettings(tables=("usage_*=1",)), True),
-        (RetentionSettings(runs_days=1), True),
+        (RetentionSettings(), {}),
+        (RetentionSettings(tables=("usage_*=0",)), {}),
+        (RetentionSettings(tables=("usage_*=1",)), {"usage_prompts": 1}),
     ],
 )
-def test_nothing_is_wanted_by_default(settings, wanted):
-    assert settings.wanted == wanted
+def test_nothing_is_taken_by_default(settings, taken):
+    assert days_by_table(kept(settings.tables), ["usage_prompts", "mood"]) == taken
+    assert (settings.audit_days, settings.runs_days, settings.uploads_days) == (0, 0, 0)
