@@ -1,8 +1,6 @@
 """Qualifiers and relations, and what they do to the labelled pairs."""
 
-import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -10,13 +8,9 @@ from knowledge.operations import Known, operation
 from knowledge.qualifiers import diff, reading
 from knowledge.relations import Statement, entities_of, relation
 from knowledge.values import item_id
+from tests.tools.pairs import labelled_pairs
 
-PAIRS = [
-    json.loads(line)
-    for line in Path("tests/fixtures/knowledge/pairs.jsonl")
-    .read_text(encoding="utf-8")
-    .splitlines()
-]
+PAIRS = labelled_pairs()
 EQUAL = [
     ("60 minutes", "1 hour"),
     ("1,000 rows", "1 000 rows"),
