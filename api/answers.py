@@ -22,7 +22,12 @@ _STATUS_BY_REASON = {
     "ambiguous": 409,
     "already_running": 409,
     "conflict": 409,
+    "not_owner": 403,
+    "transition": 409,
+    "directive": 409,
+    "no_room": 409,
     "too_large": 413,
+    "too_many": 429,
     "too_many_failures": 429,
 }
 _CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}

@@ -14,14 +14,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api import accounts, changing, openapi, people, reading
+from api import accounts, changing, governing, memory, openapi, people, reading, settling
 from api.answers import error, from_fault, from_http_error, from_our_error
 from api.endpoints import Endpoint
 from api.guard import HostGuard
 from api.parts import Parts
 from core.errors import SessionwatchError
 
-GROUPS = (reading.endpoints, changing.endpoints, accounts.endpoints, people.endpoints)
+GROUPS = (
+    reading.endpoints,
+    changing.endpoints,
+    accounts.endpoints,
+    people.endpoints,
+    memory.endpoints,
+    governing.endpoints,
+    settling.endpoints,
+)
 
 
 def all_endpoints(parts: Parts) -> list[Endpoint]:

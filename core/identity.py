@@ -23,6 +23,8 @@ class Identity:
     def __init__(self, aliases: Iterable[Alias] = (), erased: Collection[str] = ()) -> None:
         self._person_by_name: dict[str, str] = {}
         self._erased: frozenset[str] = frozenset()
+        self.revision = 0
+        """How often what is known has changed."""
         self.know(aliases, erased)
 
     def know(self, aliases: Iterable[Alias], erased: Collection[str]) -> None:
@@ -39,6 +41,7 @@ class Identity:
                 local[one.alias.rpartition("@")[0].casefold()] = one.person
         self._person_by_name = local | exact
         self._erased = frozenset(erased)
+        self.revision += 1
 
     def resolve(self, name: str) -> str:
         """The person a name means, or the name itself."""

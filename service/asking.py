@@ -108,7 +108,8 @@ def _application(store: "Store", settings: Settings) -> App:
     from state.operations.desk import Desk
     from state.queries import Queries
 
-    desk = Desk(store.cursor, lambda: time.time_ns() // 1000, time.monotonic, store.identity)
+    desk = Desk(store.cursor, lambda: time.time_ns() // 1000, time.monotonic, store.identity,
+                settings.memory.budget_tokens)  # fmt: skip
     gate = Gate(desk.tokens, loopback=True, monotonic_s=time.monotonic)
     control: Any = _Alone(store)
     queries = Queries(store, prices=settings.prices)

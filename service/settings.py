@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_type_hints
 from core.prices import OwnPrice
 from service.collecting.settings import CollectorSettings
 from service.limits import Limits
+from service.memory_settings import MemorySettings
 from service.rules import (
     Rule,
     choice,
@@ -111,6 +112,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     collector: CollectorSettings = field(default_factory=CollectorSettings)
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
+    memory: MemorySettings = field(default_factory=MemorySettings)
 
 
 def value_of(settings: Settings, name: str) -> Any:

@@ -33,6 +33,7 @@ from service.holding import Holding
 from service.jobs import Jobs
 from service.lanes import LaneThreads
 from service.reload import attempt
+from service.remembering import Remembering, memory_job
 from service.settings import Settings
 from service.sweeping import Sweeping
 from service.tallier import Tallier
@@ -115,10 +116,14 @@ class Service:
         )  # fmt: skip
         self.tallier = Tallier(self.queries, self.store, self.clock, self.instruments)
         self.desk = Desk(
-            self.store.cursor, self.clock.now_us, self.clock.monotonic_s, self.store.identity
-        )
+            self.store.cursor, self.clock.now_us, self.clock.monotonic_s, self.store.identity,
+            settings.memory.budget_tokens,
+        )  # fmt: skip
+        self.remembering = Remembering(self.desk, self.store, self.engine, self.clock)
         self.gate = gate_of(settings, self.desk, self.clock)
         self.jobs = Jobs(self.desk, self._stopping.is_set)
+        if self.remembering.has_notes:
+            self.jobs.add(memory_job(self.remembering.run))
         self.control = ServiceControl(self)
         self.scheduler = scheduler_of(
             settings, registry, self.jobs, self.desk.last_runs, self.clock, self.instruments
@@ -142,6 +147,7 @@ class Service:
         self.timer.start()
         self.checks.start()
         self.tallier.start()
+        self.remembering.start()
         self.scheduler.start()
         if self.collecting:
             self.collecting.start()
@@ -189,6 +195,7 @@ class Service:
         self.observer.stop(min(5.0, left_s()))
         clean &= self.checks.stop(left_s())
         clean &= self.tallier.stop(left_s())
+        clean &= self.remembering.stop(left_s())
         clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
         self.pool.close()
@@ -207,6 +214,7 @@ class Service:
             "workers": self.lanes.alive,
             "timer": self.timer.alive and self.checks.alive,
             "tallier": self.tallier.alive,
+            "memory": self.remembering.alive,
             "scheduler": self.scheduler.alive,
             "watcher": self.observer.alive(),
             "http": self.server.alive,

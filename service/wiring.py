@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from core.keys import SessionKey, user_of
 from core.rows import Command, Receipt
 from metrics.instruments import Instruments
+from processors.notes import NOTES_FILE
 from processors.registry import Registry
 from service.backfill import Pool
 from service.clock import SystemClock
@@ -15,10 +16,13 @@ from service.settings import Settings
 from state.store import Store
 from watcher.disk import Disk, Source
 
+NOTES = "notes"
+"""The source of the homes' notes."""
+
 
 def sources_of(settings: Settings, registry: Registry) -> tuple[Source, ...]:
-    """The configured roots as the watcher wants them."""
-    return tuple(
+    """The configured roots as the watcher wants them, and the homes with notes."""
+    configured = tuple(
         Source.at(
             s.path,
             s.name or "",
@@ -30,6 +34,15 @@ def sources_of(settings: Settings, registry: Registry) -> tuple[Source, ...]:
         )
         for s in settings.sources
     )
+    return (*configured, *_homes(settings.memory.homes))
+
+
+def _homes(base: str) -> tuple[Source, ...]:
+    """The note in each home and nothing else: no folder below a home is looked into."""
+    if not base:
+        return ()
+    note = f"*/{NOTES_FILE}"
+    return (Source.at(base, NOTES, patterns=(NOTES_FILE,), include=(note,), exclude=("*/*/*",)),)
 
 
 def open_store(settings: Settings, registry: Registry) -> Store:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import duckdb
 
 from core.identity import Identity
+from knowledge.bundle import BUDGET_TOKENS
+from state.memory.memory import Memory
 from state.operations.audit import Audit
 from state.operations.book import Book
 from state.operations.last_runs import LastRuns
@@ -15,7 +17,7 @@ from state.operations.tokens import Tokens
 
 class Desk:
     """`cursor` is a source of connections (`Store.cursor`); the next two are the clock; `identity`
-    is kept up to what is known of people."""
+    is kept up to what is known of people; a bundle costs at most `budget_tokens`."""
 
     def __init__(
         self,
@@ -23,6 +25,7 @@ class Desk:
         now_us: Callable[[], int],
         monotonic_s: Callable[[], float],
         identity: Identity | None = None,
+        budget_tokens: int = BUDGET_TOKENS,
     ) -> None:
         self.now_us = now_us
         self.book = Book(cursor)
@@ -30,4 +33,6 @@ class Desk:
         self.tokens = Tokens(self.book, now_us)
         self.runs = RunRecords(self.book, now_us)
         self.last_runs = LastRuns(self.book)
-        self.people = People(self.book, identity or Identity(), now_us)
+        known = identity or Identity()
+        self.people = People(self.book, known, now_us)
+        self.memory = Memory(self.book, now_us, known, budget_tokens)
