@@ -79,7 +79,8 @@ class _People:
         keys = self._queries.keys_of(person)
         self._desk.people.refuse(person, ask.who.name)
         taken = self._control.amend(Erase(frozenset({person}))).report
-        rows = {**taken, **self._desk.people.forget(person)}
+        known = self._desk.memory.forget(person)
+        rows = {**taken, **known, **self._desk.people.forget(person)}
         revoked = self._desk.tokens.revoke_of(person)
         left = self._control.remove_files(keys) if ask.body.files else [str(key) for key in keys]
         report = {

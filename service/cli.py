@@ -14,6 +14,7 @@ from service import (
     cli_backup,
     cli_collect,
     cli_config,
+    cli_memory,
     cli_people,
     cli_runs,
     cli_token,
@@ -55,6 +56,7 @@ for _command in (
 ):
     app.command(cls=Command)(_command)
 app.add_typer(cli_config.config, name="config")
+app.add_typer(cli_memory.memory, name="memory")
 app.add_typer(cli_people.people, name="people")
 app.add_typer(cli_token.token, name="token")
 

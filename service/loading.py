@@ -37,6 +37,7 @@ _OTHER_VARIABLES = (
     f"{PREFIX}PRICES",
     f"{PREFIX}CONFIG",
     f"{PREFIX}METRICS_TOKEN",
+    f"{PREFIX}TOKEN",  # of whoever pulls rules
 )
 _NAMES = {variable_of(name): name for name in RULES}
 _PRICES = settings_file.KnownList(PRICE_RULES, ("model",), "model")

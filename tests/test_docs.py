@@ -94,7 +94,10 @@ def test_every_metric_that_is_spoken_of_exists():
 
 
 def test_every_variable_that_is_spoken_of_exists():
-    known = {variable_of(name) for name in (*RULES, "roots", "prices", "config", "metrics_token")}
+    known = {
+        variable_of(name)
+        for name in (*RULES, "roots", "prices", "config", "metrics_token", "token")
+    }
     spoken = {
         name
         for document in documents()
@@ -137,12 +140,13 @@ def test_every_documented_command_exists():
         words
         for document in documents()
         for words in re.findall(
-            r"\bsessionwatch ((?:(?:config|people|token) )?[a-z][a-z-]*)\b", code(read(document))
+            r"\bsessionwatch ((?:(?:config|memory|people|token) )?[a-z][a-z-]*)\b",
+            code(read(document)),
         )
     }
 
     assert titles == set(commands())
-    assert shown - set(commands()) - {"config", "people", "token"} == set()
+    assert shown - set(commands()) - {"config", "memory", "people", "token"} == set()
 
 
 def test_every_documented_flag_exists():
@@ -171,7 +175,7 @@ ENDPOINTS = {
 
 
 def test_every_route_is_documented_and_every_documented_one_exists():
-    titles = set(re.findall(r"^## ((?:GET|POST|PUT|DELETE) /\S*)$", read(API), re.M))
+    titles = set(re.findall(r"^## ((?:GET|POST|PUT|PATCH|DELETE) /\S*)$", read(API), re.M))
 
     assert titles == ENDPOINTS.keys()
 

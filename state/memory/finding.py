@@ -32,9 +32,25 @@ _NOTES = """
 SELECT f."user", f.path AS session, 'note:' || f.source || ':' || f.path AS turn, r.statement,
        r.statement AS quote, 'note' AS kind, 'rules' AS extractor,
        l.mtime_ns // 1000 AS observed_at_us, 'org' AS scope, r.title, r.domain, '' AS rejected,
-       r.labels, false AS exposed, f.source, f.path, r.line_offset, NULL::BIGINT AS quote_start,
+       r.labels, NULL::BIGINT AS valid_until_us, false AS exposed,
+       f.source, f.path, r.line_offset, NULL::BIGINT AS quote_start,
        NULL::BIGINT AS quote_end
 FROM raw.note_statements r JOIN ledger l USING (generation) JOIN files f USING (file_id)
+"""
+
+# A scope without a name is the whole team's until a reviewer says otherwise.
+_SESSIONS = """
+SELECT f."user", f.session, coalesce(r.turn_uuid, f.session || '@' || r.record_offset) AS turn,
+       r.statement, r.quote, r.kind,
+       CASE r.extractor WHEN 'model' THEN 'llm' ELSE r.extractor END AS extractor,
+       coalesce(r.said_at_us, l.mtime_ns // 1000) AS observed_at_us,
+       CASE WHEN r.scope = 'org' OR coalesce(r.scope_hint, '') = '' THEN 'org'
+            ELSE r.scope || ':' || r.scope_hint END AS scope,
+       r.title, coalesce(r.domain, '') AS domain, coalesce(r.rejected, '') AS rejected,
+       epoch_us(try_cast(r.valid_until AS DATE) + 1) AS valid_until_us, r.after_bundle AS exposed,
+       f.source, f.path, r.record_offset AS line_offset, r.original_start AS quote_start,
+       r.original_end AS quote_end
+FROM raw.verification_items r JOIN ledger l USING (generation) JOIN files f USING (file_id)
 """
 
 
@@ -79,4 +95,5 @@ def _intake(row: dict[str, Any], labels: frozenset[str]) -> Intake:
 
 _QUERIES: dict[str, tuple[str, Callable[[dict[str, Any]], Intake]]] = {
     NOTE_SOURCES: (_NOTES, _of_note),
+    SESSION_SOURCES: (_SESSIONS, _of_session),
 }

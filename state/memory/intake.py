@@ -82,6 +82,7 @@ def derived(kept: Kept, first: Proof, proofs: Sequence[Proof]) -> Kept:
         tags=topics(first.said),
         entities=entities(first.said),
         observed_at_us=observed_us,
+        valid_until_us=first.valid_until_us,
     )
     return replace(kept, item=item, rejected=rejected, source_type=first.source_type)
 

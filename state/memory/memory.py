@@ -16,6 +16,7 @@ from knowledge.labels import sensitivity
 from knowledge.values import Viewer
 from state.memory import finding
 from state.memory.base import Base
+from state.memory.erasing import erase
 from state.memory.governing import Governing, put, require, require_domain
 from state.memory.intake import Taken, entered, take
 from state.memory.shelf import Shelf
@@ -158,6 +159,11 @@ class Memory:
         if receipt:
             self._deliver(viewer, [entry.item.id for entry in (*made.mandatory, *made.approved)])
         return made
+
+    def forget(self, person: str) -> dict[str, int]:
+        """Take what somebody said, voted and was told; how many rows, by table. They are refused
+        before, and their names are forgotten after."""
+        return erase(self.shelf, person)
 
     # Who is in which group.
 

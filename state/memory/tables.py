@@ -25,7 +25,8 @@ _PEOPLE = ("owner", "approved_by", "mandate_asked_by", "mandated_by")
 _BESIDE = ("category", "rejected", "source_type", "edited", "created_at_us", "updated_at_us")
 _EVIDENCE = (
     "evidence_id", "item_id", '"user"', "session", "turn", "said", "quote", "kind", "extractor",
-    "title", "domain", "rejected", "source", "path", "line_offset", "quote_start", "quote_end",
+    "title", "domain", "rejected", "valid_until_us", "source", "path", "line_offset",
+    "quote_start", "quote_end",
     "observed_at_us", "recorded_at_us", "exposed",
 )  # fmt: skip
 _TYPES = {
@@ -137,7 +138,10 @@ def proof_of(intake: Intake) -> Proof:
         intake.evidence_id, intake.item_id, intake.user, intake.session, intake.kind, "",
         intake.extractor, intake.observed_at_us, intake.exposed,
     )  # fmt: skip
-    return Proof(evidence, intake.statement, intake.title, intake.domain, intake.rejected)
+    return Proof(
+        evidence, intake.statement, intake.title, intake.domain, intake.rejected,
+        intake.valid_until_us,
+    )  # fmt: skip
 
 
 _ITEMS = f"SELECT item_id, {', '.join((*_ITEM, *_BESIDE))} FROM knowledge_items ORDER BY item_id"
@@ -147,7 +151,7 @@ _FOUND = (
 )
 _PROOFS = (
     'SELECT evidence_id, item_id, "user", session, kind, extractor, observed_at_us, exposed, said, '
-    "title, domain, rejected, turn, quote FROM knowledge_evidence "
+    "title, domain, rejected, valid_until_us, turn, quote FROM knowledge_evidence "
     "ORDER BY observed_at_us, evidence_id"
 )
 
@@ -191,7 +195,8 @@ def _evidence(one: Intake, now_us: int) -> list[Any]:
     place = one.place
     return [
         one.evidence_id, one.item_id, one.user, one.session, one.turn, one.statement, one.quote,
-        one.kind, one.extractor, one.title, one.domain, one.rejected, place.source, place.path,
+        one.kind, one.extractor, one.title, one.domain, one.rejected, one.valid_until_us,
+        place.source, place.path,
         place.line_offset, place.quote_start, place.quote_end, one.observed_at_us, now_us,
         one.exposed,
     ]  # fmt: skip

@@ -66,6 +66,7 @@ class Intake:
     title: str = ""
     domain: str = ""
     rejected: str = ""
+    valid_until_us: int | None = None
     labels: frozenset[str] = frozenset()
     exposed: bool = False
     place: Place = Place()
@@ -93,6 +94,7 @@ class Proof:
     title: str = ""
     domain: str = ""
     rejected: str = ""
+    valid_until_us: int | None = None
 
     @property
     def source_type(self) -> str:

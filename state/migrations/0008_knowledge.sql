@@ -47,6 +47,7 @@ CREATE TABLE knowledge_evidence (
     title VARCHAR NOT NULL,
     domain VARCHAR NOT NULL,
     rejected VARCHAR NOT NULL,
+    valid_until_us BIGINT,           -- if the person said so
     source VARCHAR NOT NULL,         -- the file: source and path
     path VARCHAR NOT NULL,
     line_offset BIGINT,              -- where the prompt's line starts in it, in bytes
