@@ -37,9 +37,10 @@ def erase(shelf: Shelf, person: str) -> dict[str, int]:
     """
     with shelf.changing() as base:
         gone, kept = _divided(base, person, shelf.now_us())
+        changes = _changes(shelf, base, gone, kept)
         with shelf.book.change() as cursor:
             report = _delete_person(cursor, person, shelf.identity.resolve)
-            write(cursor, Changes(put=tuple(kept)), shelf.now_us())
+            write(cursor, changes, shelf.now_us())
             for table in _OF_ITEMS:
                 report[table] = report.get(table, 0) + _delete(cursor, table, ["item_id"], gone)
             for table in _OF_PAIRS:
@@ -70,6 +71,18 @@ def _divided(base: Base, person: str, now_us: int) -> tuple[list[str], list[Kept
         if id_ not in gone and (id_ in theirs)
     ]
     return gone, stay
+
+
+def _changes(shelf: Shelf, base: Base, gone: list[str], kept: list[Kept]) -> Changes:
+    """What stays, as somebody else's, with the relations that it has then."""
+    said = {one.item.id: one.statement() for one in kept}
+    changed = {id_: one for id_, one in said.items() if base.items[id_].statement() != one}
+    relations = tuple(
+        found
+        for found in (shelf.relations(changed) if changed else ())
+        if not {found.relation.left, found.relation.right} & {*gone}
+    )
+    return Changes(put=tuple(kept), related=frozenset(changed), relations=relations)
 
 
 def _is_personal(base: Base, id_: str, person: str) -> bool:
