@@ -105,11 +105,10 @@ def _application(store: "Store", settings: Settings) -> App:
     from api.gate import Gate
     from api.parts import Parts
     from metrics.instruments import Instruments
-    from state.operations.desk import Desk
+    from service.wiring import desk_over
     from state.queries import Queries
 
-    desk = Desk(store.cursor, lambda: time.time_ns() // 1000, time.monotonic, store.identity,
-                settings.memory.budget_tokens)  # fmt: skip
+    desk = desk_over(store, settings)
     gate = Gate(desk.tokens, loopback=True, monotonic_s=time.monotonic)
     control: Any = _Alone(store)
     queries = Queries(store, prices=settings.prices)

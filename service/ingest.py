@@ -20,7 +20,7 @@ from service.backfill import Pool
 from service.engine import Engine
 from service.lanes import LaneThreads
 from service.settings import Settings
-from service.wiring import build_engine, open_store, sources_of
+from service.wiring import build_engine, desk_over, open_store, sources_of
 from state.writer import Writer
 from watcher.disk import Disk
 
@@ -64,6 +64,7 @@ def ingest(
     try:
         files = _sweep(engine)
         _run(engine, settings.workers, writer, progress)
+        desk_over(store, settings).memory.take_new()
     finally:
         pool.close()
         writer.stop(settings.drain_s)

@@ -13,6 +13,7 @@ from service.clock import SystemClock
 from service.engine import Engine
 from service.limits import Limits
 from service.settings import Settings
+from state.operations.desk import Desk
 from state.store import Store
 from watcher.disk import Disk, Source
 
@@ -54,6 +55,14 @@ def open_store(settings: Settings, registry: Registry) -> Store:
 
     return Store.open(
         settings.db, registry.processors, memory_limit=settings.memory_limit, user=user
+    )
+
+
+def desk_over(store: Store, settings: Settings) -> Desk:
+    """The desk of a database that no service runs on, by the system's clock."""
+    clock = SystemClock()
+    return Desk(
+        store.cursor, clock.now_us, clock.monotonic_s, store.identity, settings.memory.budget_tokens
     )
 
 
