@@ -4,6 +4,7 @@ The rule: left out is left alone, and null empties; nothing of governance can be
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType, field
@@ -12,6 +13,7 @@ from api.endpoints import Fields
 from core.errors import ConfigurationError
 from knowledge.governance import Edit
 from state.memory.governing import Contents
+from state.times import midnight_us
 
 Statement = Annotated[str, Meta(min_length=1, max_length=1000)]
 Title = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -29,8 +31,8 @@ class PatchBody(Fields):
     domain: Word | UnsetType | None = UNSET
     tags: Words | UnsetType | None = UNSET
     audience: Audience | UnsetType | None = UNSET
-    review_by_us: int | UnsetType | None = UNSET
-    valid_until_us: int | UnsetType | None = UNSET
+    review_by: date | UnsetType | None = UNSET
+    valid_until: date | UnsetType | None = UNSET
 
 
 class BulkUpdates(PatchBody):
@@ -61,6 +63,10 @@ def contents(given: Mapping[str, Any], tags: tuple[str, ...]) -> Contents:
         values["audience"] = audience(values["audience"] or "")
     if "domain" in values:
         values["domain"] = values["domain"] or ""
+    for name in ("review_by", "valid_until"):
+        if name in values:
+            day = values.pop(name)
+            values[f"{name}_us"] = midnight_us(day) if day else None
     if "content" in values:
         values["statement"] = values.pop("content")
     category = values.pop("category") or "" if "category" in values else None

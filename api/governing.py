@@ -5,6 +5,7 @@ acted on has a row of its own in the audit, also in a batch.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from typing import Annotated, Any
 
 import msgspec
@@ -30,6 +31,7 @@ from knowledge.values import Viewer
 from state.memory.governing import findings
 from state.memory.showing import Showing
 from state.memory.values import Kept
+from state.times import midnight_us
 
 BATCH_ITEMS_MAX = 500
 Id = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -44,7 +46,7 @@ class ItemQuery(Fields):
 class ActBody(Fields):
     reason: Reason = ""
     audience: Audience | None = None
-    review_by_us: int | None = None
+    review_by: date | None = None
 
 
 class EditBody(Fields):
@@ -221,7 +223,8 @@ class _Governing:
 
     def _decision(self, act: Act, viewer: Viewer, body: ActBody | BatchBody) -> Decision:
         groups = None if body.audience is None else audience(body.audience)
-        review_by_us = body.review_by_us if isinstance(body, ActBody) else None
+        day = body.review_by if isinstance(body, ActBody) else None
+        review_by_us = midnight_us(day) if day else None
         now_us = self._desk.memory.shelf.now_us()
         return Decision(act, viewer.user, now_us, body.reason, groups, review_by_us)
 

@@ -1,6 +1,11 @@
 """Times as people and programs read them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+
+
+def midnight_us(day: date) -> int:
+    """When a day begins in UTC, in microseconds since 1970."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
 
 
 def iso_utc(time_us: int | None) -> str | None:

@@ -1,5 +1,7 @@
 """The team's knowledge base over real HTTP: from what people said to what their agents are told."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from core.acting import SCHEDULER
@@ -495,8 +497,17 @@ def test_what_is_in_memory_is_what_the_tables_say(people):
     assert tables.read(people.service.desk.book.rows, str) == memory.base()
 
 
-def test_an_item_out_of_date_expires_by_itself(people):
+def test_an_item_out_of_date_expires_by_itself_and_one_to_be_looked_at_again_waits(people):
     people.said("ada", "s1", {"statement": MONTHLY, "valid_until": "2020-01-31"})
+    people.said("ada", "s1", {"statement": MONTHLY}, {"statement": APPROVALS})
+    id_ = people.rae.id_of(APPROVALS)
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    body = {"review_by": str(yesterday), "reason": "for now"}
+    people.rae.post("/admin/approve", body, item_id=id_)
     people.service.desk.memory.governing.expire()
 
     assert people.rae.facts()[MONTHLY]["status"] == "expired"
+    assert [one["id"] for one in people.rae.get("/admin/pending")["items"]] == [id_]
+    people.rae.ask("PATCH", f"/api/memory/admin/{id_}", {"valid_until": "2021-01-01"})
+    people.service.desk.memory.governing.expire()
+    assert people.rae.get(f"/{id_}")["status"] == "expired"
