@@ -63,8 +63,8 @@ class Remembering:
     def run(self, run: Run) -> Mapping[str, Any]:
         """The job `corporate-memory`: notes are read, taken in, and accounted for in the figures
         that the predecessor's operators know."""
+        before = self._figures()  # Some of it may be taken in by the thread meanwhile.
         whole = self._read_notes(run.stopping)
-        before = self._figures()
         taken = self._memory.take_new(run.stopping)
         return _details(before, self._figures(), taken, self._errors(), whole=whole)
 
@@ -114,6 +114,7 @@ class Remembering:
         notes = [k.item for k in self._memory.base().items.values() if k.source_type == NOTES]
         found = Counter(dict(zip(names, map(int, rows[0]), strict=True)))
         found["items"] = len(notes)
+        found["items_of_all_kinds"] = len(self._memory.base().items)
         found["items_pending"] = sum(i.state == "pending" and not i.personal for i in notes)
         return found
 
@@ -160,9 +161,9 @@ def _details(
         "items_preserved": after["items"] - new,
         "items_new": new,
         "items_pending": after["items_pending"],
-        "skipped": not taken,
+        "skipped": not taken and not new,
         "errors": [*errors, *(() if whole else ("some notes are still being read",))],
-        "items_db_inserted": sum(len(one.new) for one in taken),
+        "items_db_inserted": after["items_of_all_kinds"] - before["items_of_all_kinds"],
         "items_db_updated": confirmed,
         "items_db_errors": 0,
     }
