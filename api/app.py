@@ -19,13 +19,16 @@ from api import (
     auditing,
     changing,
     forced,
+    governing,
     health,
+    memory,
     model,
     openapi,
     operating,
     people,
     reading,
     running,
+    settling,
     signing_in,
     uploads,
 )
@@ -38,7 +41,8 @@ from core.errors import SessionwatchError
 GROUPS = (
     reading.endpoints, changing.endpoints, operating.endpoints, running.endpoints, forced.endpoints,
     auditing.endpoints, accounts.endpoints, people.endpoints, signing_in.endpoints,
-    uploads.endpoints, health.endpoints, model.endpoints,
+    uploads.endpoints, health.endpoints, model.endpoints, memory.endpoints, governing.endpoints,
+    settling.endpoints,
 )  # fmt: skip
 
 

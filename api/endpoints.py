@@ -176,7 +176,7 @@ def given(fields: Fields | None) -> dict[str, Any]:
         return {}
     names = zip(fields.__struct_encode_fields__, fields.__struct_fields__, strict=True)
     values = ((name, getattr(fields, attribute)) for name, attribute in names)
-    return {name: value for name, value in values if value is not None}
+    return {name: value for name, value in values if value not in (None, msgspec.UNSET)}
 
 
 async def _next(stream: AsyncIterator[bytes]) -> bytes | None:

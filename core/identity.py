@@ -28,6 +28,8 @@ class Identity:
 
     def __init__(self, aliases: Iterable[Alias] = (), erased: Collection[str] = ()) -> None:
         self._person_by_name: dict[str, str] = {}
+        self.revision = 0
+        """How often what is known has changed."""
         self.know(aliases, erased)
 
     def know(self, aliases: Iterable[Alias], erased: Collection[str]) -> None:
@@ -46,6 +48,7 @@ class Identity:
         self._person_by_name = local | exact
         self._erased = frozenset(erased)
         self._refused: dict[str, bool] = {}
+        self.revision += 1
 
     def resolve(self, name: str) -> str:
         """The person a name means, or the name itself."""

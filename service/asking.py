@@ -22,7 +22,6 @@ from service.settings import Settings
 
 if TYPE_CHECKING:
     from processors.registry import Registry
-    from state.operations.desk import Desk
     from state.store import Store
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -99,8 +98,9 @@ class _Alone:
         from metrics.instruments import Instruments
         from service.clock import SystemClock
         from service.model_part import part_of, status_of
+        from service.wiring import desk_over
 
-        desk, clock = _desk(self._store), SystemClock()
+        desk, clock = desk_over(self._store, self._settings), SystemClock()
         return status_of(part_of(self._settings, self._registry, desk, clock, Instruments()))
 
     def reread(self, keys: Sequence[SessionKey]) -> int:
@@ -123,20 +123,15 @@ class _Alone:
         )  # fmt: skip
 
 
-def _desk(store: "Store") -> "Desk":
-    from state.operations.desk import Desk
-
-    return Desk(store.cursor, lambda: time.time_ns() // 1000, time.monotonic, store.identity)
-
-
 def _application(store: "Store", settings: Settings, registry: "Registry") -> App:
     from api.app import application
     from api.gate import Gate
     from api.parts import Parts
     from metrics.instruments import Instruments
+    from service.wiring import desk_over
     from state.queries import Queries
 
-    desk = _desk(store)
+    desk = desk_over(store, settings)
     gate = Gate(desk.tokens, loopback=True, monotonic_s=time.monotonic)
     control: Any = _Alone(store, settings, registry)
     queries = Queries(store, prices=settings.prices)

@@ -42,6 +42,11 @@ class Lane:
     wants: Callable[[str], object]
     unread: Unread
 
+    def rests(self, within_s: float) -> bool:
+        """Is nothing in hand, and nothing due soon? What waits for a retry is due later."""
+        due_s = self.queue.next_due_s()
+        return self.queue.idle() and (due_s is None or due_s > self.queue.now_s() + within_s)
+
     def run(self, timeout_s: float) -> bool:
         """Take one settled key, if there is one within the time, and do what it needs."""
         key = self.queue.get(timeout_s)

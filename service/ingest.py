@@ -22,8 +22,7 @@ from service.engine import Engine
 from service.lanes import LaneThreads
 from service.model_part import part_of
 from service.settings import Settings
-from service.wiring import build_engine, open_store, sources_of
-from state.operations.desk import Desk
+from service.wiring import build_engine, desk_over, open_store, sources_of
 from state.writer import Writer
 from watcher.disk import Disk
 
@@ -59,7 +58,7 @@ def ingest(
         group_rows_max=limits.group_rows_max,
     )  # fmt: skip
     disk, clock = Disk(sources), SystemClock()
-    desk = Desk(store.cursor, clock.now_us, clock.monotonic_s, store.identity)
+    desk = desk_over(store, settings)
     disk.refuse(store.identity.refuses)  # Known once the desk has learned who was erased.
     model = part_of(settings, chosen, desk, clock, instruments, user_of=disk.user_of)
     engine = build_engine(
@@ -73,6 +72,7 @@ def ingest(
             model.resume(store.ledger, chosen, writer.submit)
         files = _sweep(engine)
         _run(engine, settings.workers, writer, progress)
+        desk.memory.take_new()
     finally:
         pool.close()
         if model:

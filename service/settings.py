@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_type_hints
 from core.prices import OwnPrice
 from service.collecting.settings import CollectorSettings
 from service.limits import Limits
+from service.memory_settings import MemorySettings
 from service.modelling import ModelSettings
 from service.pushing.settings import PushSettings
 from service.retention import RetentionSettings
@@ -121,6 +122,7 @@ class Settings:
     push: PushSettings = field(default_factory=PushSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
+    memory: MemorySettings = field(default_factory=MemorySettings)
 
 
 def value_of(settings: Settings, name: str) -> Any:

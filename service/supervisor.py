@@ -32,6 +32,7 @@ from service.job_list import Collect, Work, jobs_of
 from service.lanes import LaneThreads
 from service.operator import Operator
 from service.reload import attempt
+from service.remembering import Remembering
 from service.retaining import retention_job
 from service.settings import Settings
 from service.sweeping import Sweeping
@@ -92,8 +93,9 @@ class Service:
             group_commits_max=limits.group_commits_max, group_rows_max=limits.group_rows_max,
         )  # fmt: skip
         self.desk = Desk(
-            self.store.cursor, self.clock.now_us, self.clock.monotonic_s, self.store.identity
-        )
+            self.store.cursor, self.clock.now_us, self.clock.monotonic_s, self.store.identity,
+            settings.memory.budget_tokens,
+        )  # fmt: skip
         self.model = model_part.part_of(
             settings, registry, self.desk, self.clock, self.instruments,
             stopping=self._stopping, user_of=disk.user_of,
@@ -143,7 +145,9 @@ class Service:
         )
         of_homes = self.collecting.job if self.collecting else None
         collect = self._collect_sessions or of_homes
-        self.jobs = jobs_of(self, self._stopping.is_set, collect, self._remember)
+        self.remembering = Remembering(self.desk, self.store, self.engine, self.clock)
+        remember = self._remember or self.remembering.job
+        self.jobs = jobs_of(self, self._stopping.is_set, collect, remember)
         self.control = ServiceControl(self)
         self.checkup = Checkup(self)
         self.jobs.add(
@@ -176,6 +180,7 @@ class Service:
         self.timer.start()
         self.checks.start()
         self.tallier.start()
+        self.remembering.start()
         self.scheduler.start()
         if self.collecting:
             self.collecting.start()
@@ -223,6 +228,7 @@ class Service:
         self.observer.stop(min(5.0, left_s()))
         clean &= self.checks.stop(left_s())
         clean &= self.tallier.stop(left_s())
+        clean &= self.remembering.stop(left_s())
         clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
         if self.model:
@@ -244,6 +250,7 @@ class Service:
             "workers": self.lanes.alive,
             "timer": self.timer.alive and self.checks.alive,
             "tallier": self.tallier.alive,
+            "memory": self.remembering.alive,
             "scheduler": self.scheduler.alive,
             "watcher": self.observer.alive(),
             "http": self.server.alive,

@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING
 from core.keys import SessionKey, user_of
 from core.rows import Command, Receipt
 from metrics.instruments import Instruments
+from processors.notes import NOTES_FILE
 from processors.registry import Registry
 from service.backfill import Pool
 from service.clock import SystemClock
 from service.engine import Engine
 from service.limits import Limits
 from service.settings import Settings
+from state.operations.desk import Desk
 from state.store import Store
 from watcher.disk import Disk, Source
 
 if TYPE_CHECKING:
     from service.model_part import ModelPart
 
+NOTES = "notes"
+"""The source of the homes' notes."""
+
 
 def sources_of(settings: Settings, registry: Registry) -> tuple[Source, ...]:
-    """The configured roots as the watcher wants them."""
-    return tuple(
+    """The configured roots as the watcher wants them, and the homes with notes."""
+    configured = tuple(
         Source.at(
             s.path,
             s.name or "",
@@ -34,6 +39,15 @@ def sources_of(settings: Settings, registry: Registry) -> tuple[Source, ...]:
         )
         for s in settings.sources
     )
+    return (*configured, *_homes(settings.memory.homes))
+
+
+def _homes(base: str) -> tuple[Source, ...]:
+    """The note in each home and nothing else: no folder below a home is looked into."""
+    if not base:
+        return ()
+    note = f"*/{NOTES_FILE}"
+    return (Source.at(base, NOTES, patterns=(NOTES_FILE,), include=(note,), exclude=("*/*/*",)),)
 
 
 def open_store(settings: Settings, registry: Registry) -> Store:
@@ -45,6 +59,14 @@ def open_store(settings: Settings, registry: Registry) -> Store:
 
     return Store.open(
         settings.db, registry.processors, memory_limit=settings.memory_limit, user=user
+    )
+
+
+def desk_over(store: Store, settings: Settings) -> Desk:
+    """The desk of a database that no service runs on, by the system's clock."""
+    clock = SystemClock()
+    return Desk(
+        store.cursor, clock.now_us, clock.monotonic_s, store.identity, settings.memory.budget_tokens
     )
 
 

@@ -3,9 +3,14 @@
 The rule: inside they are whole microseconds UTC; only here do they become text and back.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from core.errors import ConfigurationError
+
+
+def midnight_us(day: date) -> int:
+    """When a day begins in UTC, in microseconds since 1970."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
 
 
 def iso_utc(time_us: int | None) -> str | None:

@@ -146,6 +146,10 @@ class WorkQueue:
             firsts = (next(iter(line.values())) for line in self._lines.values())
             return max(0.0, now_s - min(firsts, default=now_s))
 
+    def now_s(self) -> float:
+        """By the clock that waits are measured with."""
+        return self._clock()
+
     def idle(self) -> bool:
         """Is nothing due and nothing in hand? Keys may still wait for their time."""
         with self._changed:

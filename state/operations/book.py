@@ -25,9 +25,18 @@ class Book:
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query."""
+        return self._read(query, parameters)[1]
+
+    def named_rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """The same, each row by the names of its columns."""
+        names, rows = self._read(query, parameters)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _read(self, query: str, parameters: Sequence[Any]) -> tuple[list[str], list[Row]]:
         cursor = self._cursor()
         try:
-            return cursor.execute(query, list(parameters)).fetchall()
+            rows = cursor.execute(query, list(parameters)).fetchall()
+            return [column[0] for column in cursor.description or ()], rows
         finally:
             cursor.close()
 

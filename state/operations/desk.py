@@ -8,6 +8,8 @@ from collections.abc import Callable
 import duckdb
 
 from core.identity import Identity
+from knowledge.bundle import BUDGET_TOKENS
+from state.memory.memory import Memory
 from state.operations.audit import Audit
 from state.operations.book import Book
 from state.operations.expiry import Expiry
@@ -24,7 +26,7 @@ from state.operations.verification import Findings
 
 class Desk:
     """`cursor` is a source of connections (`Store.cursor`); the next two are the clock; `identity`
-    is kept up to what is known of people."""
+    is kept up to what is known of people; a bundle costs at most `budget_tokens`."""
 
     def __init__(
         self,
@@ -32,6 +34,7 @@ class Desk:
         now_us: Callable[[], int],
         monotonic_s: Callable[[], float],
         identity: Identity | None = None,
+        budget_tokens: int = BUDGET_TOKENS,
     ) -> None:
         self.now_us = now_us
         self.book = Book(cursor)
@@ -47,3 +50,4 @@ class Desk:
         self.spending = Spending(self.book)
         self.pauses = Pauses(self.book, now_us)
         self.findings = Findings(self.book)
+        self.memory = Memory(self.book, now_us, known, budget_tokens)

@@ -36,6 +36,9 @@ class People:
             FROM (
                 SELECT person FROM people UNION SELECT "user" FROM files
                 UNION SELECT person FROM erased
+                UNION SELECT "user" FROM (
+                    SELECT "user" FROM knowledge_evidence UNION SELECT "user" FROM knowledge_votes
+                ) WHERE NOT starts_with("user", '@') AND "user" NOT IN (SELECT alias FROM aliases)
             )
             LEFT JOIN (
                 SELECT person, list(alias ORDER BY alias) AS aliases FROM aliases GROUP BY person

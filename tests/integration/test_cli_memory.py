@@ -1,150 +1,108 @@
-"""`sessionwatch memory eval` as a person runs it, and with a model over HTTP."""
+"""The commands of the knowledge base, with and without a running service."""
 
 import json
-import os
 
 import pytest
-from typer.testing import CliRunner
 
-from processors.llm.values import Outcome
-from processors.verifying.requests import question
-from service import logs
-from service.cli import app
-from service.evaluating.cases import gold
-from service.evaluating.extractors import REDACTOR, windows
-from service.evaluating.recordings import replayed
-from service.evaluating.transcripts import transcript
-from tests.tools import anthropic_wire as wire
-from tests.tools.anthropic_stub import Stub, served
-from tests.tools.modelling import KEY
+from tests.tools.memory import team
+from tests.tools.service import serving, sessionwatch
 
-EMPTY = {"items": []}
-
-
-@pytest.fixture(autouse=True)
-def _own_surroundings(tmp_path, monkeypatch):
-    """No settings and no key from outside, and the logging of the test run left alone."""
-    for name in list(os.environ):
-        if name.startswith(("SESSIONWATCH_", "ANTHROPIC_", "LLM_")):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(logs, "configure", lambda *_: None)
-
-
-def run(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
-
-
-def as_recorded():
-    """The recorded answers by the text of the question, for a model over HTTP."""
-    model = replayed(gold())
-    asked = [question(window, REDACTOR) for one in gold() for window in windows(transcript(one))]
-    told = {request.messages[0].text: model.ask(request) for request in asked}
-    return lambda body: (
-        json.loads(answer.text)
-        if (answer := told[wire.user_text(body)]).outcome is Outcome.DONE
-        else EMPTY
-    )
+MONTHLY = "Churn is calculated monthly"
+APPROVALS = "Deploys to production need two approvals"
 
 
 @pytest.fixture
-def stub(monkeypatch, tmp_path):
-    """A model that answers as recorded, and settings that lead to it."""
-    with served(Stub(answer=as_recorded(), key=KEY)) as stub:
-        settings = tmp_path / "settings.toml"
-        settings.write_text(f'[model]\nbase_url = "{stub.url}"\n')
-        monkeypatch.setenv("SESSIONWATCH_CONFIG", str(settings))
-        monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-        yield stub
+def root(tmp_path):
+    folder = tmp_path / "sessions"
+    for user, text in (("ada", f"- {MONTHLY}\n- {APPROVALS}\n"), ("bob", f"- {MONTHLY}\n")):
+        (folder / user).mkdir(parents=True)
+        (folder / user / "CLAUDE.local.md").write_text(text)
+    return folder
 
 
-def test_without_anything_the_gates_are_shown_and_hold():
-    done = run("memory", "eval")
-
-    assert done.exit_code == 0, done.stderr
-    assert "rules: phrase rules" in done.stdout
-    assert "all criteria hold" in done.stderr
-    assert " NO " not in done.stdout
+def memory(*words, db, **more):
+    return sessionwatch("memory", *words, "--db", db, **more)
 
 
-def test_a_gate_that_does_not_hold_is_exit_code_one(monkeypatch):
-    from service.evaluating import criteria
+def test_one_who_reviews_without_a_service_sees_what_an_ingest_found(root, tmp_path):
+    db, rules = tmp_path / "t.duckdb", tmp_path / "rules"
+    assert sessionwatch("ingest", root, "--db", db).code == 0
+    first = memory("list", "--pending", "--json", db=db).json["items"][0]
+    shown = memory("show", first["id"], db=db)
+    approved = memory("approve", first["id"], db=db)
+    refused = memory("revoke", "ki_none", "--reason", "x", db=db)
+    told = memory("bundle", db=db)
+    pulled = memory("pull", "--into", rules, "--json", db=db)
+    gone = memory("revoke", first["id"], "--reason", "over", db=db)
+    memory("pull", "--into", rules, db=db)
 
-    harder = criteria.Criterion("rules", "all.recall", ">=", 1.0)
-    monkeypatch.setattr(criteria, "CRITERIA", (*criteria.CRITERIA, harder))
-
-    done = run("memory", "eval", "--json")
-
-    assert done.exit_code == 1
-    found = json.loads(done.stdout)
-    assert [criterion["needs"] for criterion in found["criteria"] if not criterion["holds"]] == [
-        ">= 1"
-    ]
-    assert found["passed"] is False
-
-
-def test_the_sessions_it_writes_are_files_that_the_service_reads(tmp_path):
-    folder, db = tmp_path / "gold", tmp_path / "t.duckdb"
-
-    assert run("memory", "eval", "--export", folder).exit_code == 0
-    assert run("ingest", folder, "--db", db).exit_code == 0
-
-    assert len(list(folder.rglob("*.jsonl"))) == len(gold())
-    asked = run("status", "--json", "--db", db), run("quarantine", "--json", "--db", db)
-    status, quarantine = (json.loads(done.stdout) for done in asked)
-    assert quarantine["quarantine"] == []
-    assert status["processors"]["usage"]["ok"] == len(gold())
+    assert (first["content"], first["people"]) == (MONTHLY, 2)
+    assert "ada: note: Churn" in shown.out
+    assert (approved.code, approved.out.split()[1]) == (0, "approved")
+    assert (refused.code, refused.out.split()[1]) == (1, "not_found:")
+    assert MONTHLY in told.out
+    assert pulled.json["changes"] == 3, "two manifests and a file"
+    assert gone.code == 0
+    assert list(rules.glob("km_*.md")) == []
 
 
-def test_a_folder_that_cannot_be_written_is_wrong_use(tmp_path):
-    (tmp_path / "file").write_text("")
+def test_the_same_of_a_running_service_and_of_one_elsewhere(root, tmp_path):
+    db, rules = tmp_path / "t.duckdb", tmp_path / "rules"
+    with serving(db, root) as service:
+        service.wait_until(lambda: service.sql("FROM knowledge_items"))
+        made = sessionwatch(
+            "token", "create", "ada", "--role", "analyst", "--person", "ada", "--db", db, "--json"
+        ).json["token"]
+        found = memory("list", "--json", "--search", "deploys", db=db).json["items"]
+        asked = memory("mandate", found[0]["id"], "--reason", "audit", db=db)
+        rejected = memory("list", "--json", "--status", "rejected", db=db).json["total_count"]
+        pulled = sessionwatch(
+            "memory", "pull", "--url", service.url, "--into", rules, "--json", token=made
+        )
+        again = sessionwatch(
+            "memory", "pull", "--url", service.url, "--into", rules, "--json", token=made
+        )
+        foreign = sessionwatch("memory", "pull", "--url", service.url, "--into", rules)
 
-    done = run("memory", "eval", "--export", tmp_path / "file")
-
-    assert done.exit_code == 2
-    assert "file" in done.stderr
-    assert "hint:" in done.stderr
-
-
-@pytest.mark.slow
-def test_online_measures_the_model_of_the_settings(stub):
-    done = run("memory", "eval", "--online", "--json")
-
-    found = json.loads(done.stdout)
-    model, recorded = found["extractors"]["model"], found["extractors"]["recorded"]
-    assert model["all"]["hits"] == recorded["all"]["hits"]
-    assert model["safety"]["leaks"] == model["safety"]["injections_passed"] == 0
-    assert model["second_run"]["added"] == 0
-    assert 0 < model["answered"]["cost_usd"] < 0.5
-    assert model["answered"]["unanswered"] == 0
-
-    sent = json.dumps(stub.messages, ensure_ascii=False)
-    assert len(stub.messages) == sum(len(windows(transcript(one))) for one in gold())
-    assert not [secret for one in gold() for secret in one.secrets if secret in sent]
-
-
-@pytest.mark.slow
-def test_a_budget_that_is_used_up_stops_the_asking(stub):
-    done = run("memory", "eval", "--online", "--budget-usd", "0.01", "--json")
-
-    answered = json.loads(done.stdout)["extractors"]["model"]["answered"]
-    assert done.exit_code == 1
-    assert answered["answers"]["budget"] > 0
-    assert answered["cost_usd"] <= 0.01
-    assert 0 < len(stub.messages) < 200
+    assert "another person's mandate" in asked.out
+    assert rejected == 0
+    assert (pulled.code, again.json["changes"]) == (0, 0)
+    assert APPROVALS in (rules / "km_approved.md").read_text()
+    assert foreign.code == 2
+    assert "who asks?" in foreign.err
 
 
-def test_online_without_a_key_is_wrong_use():
-    done = run("memory", "eval", "--online")
+@pytest.mark.parametrize("url", ["http://sessions.example.org", "https://u:p@x.org", "ftp://x"])
+def test_a_token_is_not_sent_where_others_could_read_it(url, tmp_path):
+    done = sessionwatch("memory", "pull", "--url", url, "--into", tmp_path / "r", token="x")
 
-    assert done.exit_code == 2
-    assert "ANTHROPIC_API_KEY" in done.stderr
+    assert done.code == 2
+    assert not (tmp_path / "r").exists()
 
 
-@pytest.mark.parametrize("amount", ["much", "-1", "NaN", "Infinity"])
-def test_a_budget_is_an_amount(amount, stub):
-    done = run("memory", "eval", "--online", f"--budget-usd={amount}")
+def test_nobody_answers_and_the_rules_stay(tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "km_approved.md").write_text("mine")
 
-    assert done.exit_code == 2
-    assert amount in done.stderr
-    assert stub.messages == []
+    done = sessionwatch("memory", "pull", "--url", "http://127.0.0.1:9", "--into", rules)
+
+    assert done.code == 1
+    assert (rules / "km_approved.md").read_text() == "mine"
+
+
+def test_a_file_in_the_way_is_told_and_left_alone(tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "km_approved.md").write_text("mine")
+    with team(tmp_path) as people:
+        people.note("ada", f"- {MONTHLY}\n")
+        people.rae.post("/admin/approve", item_id=people.rae.id_of(MONTHLY))
+        done = sessionwatch(
+            "memory", "pull", "--url", people.ada.url, "--into", rules, "--json",
+            token=people.ada.token,
+        )  # fmt: skip
+
+    assert done.code == 1
+    assert json.loads(done.out)["blocked"] == ["km_approved.md"]
+    assert (rules / "km_approved.md").read_text() == "mine"

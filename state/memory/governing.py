@@ -1,0 +1,217 @@
+"""What reviewers and owners do to items: decided by `knowledge.governance`, written as one change.
+
+The rule: an act on an item that the actor may not see is an act on an item that does not exist. A
+refusal is raised and changes nothing; of several items each stands alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+
+from core.errors import ConfigurationError
+from knowledge.bundle import mandate_fits
+from knowledge.governance import (
+    UNSET,
+    Decision,
+    Edit,
+    Refusal,
+    decided,
+    due,
+    edited,
+)
+from knowledge.governance import personal as made_personal
+from knowledge.labels import DOMAINS
+from knowledge.scan import scan
+from knowledge.values import Item, Viewer
+from state.memory.base import Base
+from state.memory.intake import derived
+from state.memory.shelf import Shelf
+from state.memory.values import Act, Changes, Kept, Move
+
+NOTHING = Changes()
+TIME = "@time"
+"""The actor of what happens by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """An edit: that of `knowledge`, and the category that only we keep. None: as it is."""
+
+    edit: Edit = field(default_factory=Edit)
+    category: str | None = None
+
+
+class Governing:
+    """Every method raises `ConfigurationError`: `not_found`, or the word of a refusal."""
+
+    def __init__(self, shelf: Shelf, budget_tokens: int) -> None:
+        self._shelf = shelf
+        self._budget_tokens = budget_tokens
+
+    def decide(self, id_: str, viewer: Viewer, decision: Decision) -> Kept:
+        """One act on one item."""
+        done, refused = self.decide_all([id_], viewer, decision)
+        if refused:
+            raise refusal(refused[0])
+        return done[0]
+
+    def decide_all(
+        self, ids: Sequence[str], viewer: Viewer, decision: Decision
+    ) -> tuple[list[Kept], list[Refusal]]:
+        """One act on many items: what was changed, and why the others were not."""
+        done: list[Kept] = []
+        refused: list[Refusal] = []
+        with self._shelf.changing():
+            for id_ in dict.fromkeys(ids):
+                result = self._decided(id_, viewer, decision)
+                done.append(result) if isinstance(result, Kept) else refused.append(result)
+        return done, refused
+
+    def edit(self, id_: str, viewer: Viewer, contents: Contents) -> Kept:
+        """New contents for an item; other words or a wider audience send it to review again."""
+        require_domain(contents.edit.domain)
+        with self._shelf.changing() as base:
+            kept = require(base, id_, viewer)
+            result = edited(kept.item, contents.edit, viewer.user)
+            if isinstance(result, Refusal):
+                raise refusal(result)
+            category = kept.category if contents.category is None else contents.category
+            changed = replace(kept, item=result, category=category, edited=True)
+            named = [f.name for f in fields(Edit) if getattr(contents.edit, f.name) is not UNSET]
+            named += ["category"] if contents.category is not None else []
+            now_us = self._shelf.now_us()
+            act = _act(kept, changed, "edit", viewer.user, now_us, fields=tuple(named))
+            return put(self._shelf, [changed], [act])[0]
+
+    def make_personal(self, id_: str, viewer: Viewer, *, value: bool) -> Kept:
+        """An item as its owner's alone, or shared. What others said of it stays shared."""
+        with self._shelf.changing() as base:
+            kept = require(base, id_, viewer)
+            result = made_personal(kept.item, viewer, value=value)
+            if isinstance(result, Refusal):
+                raise refusal(result)
+            if result == kept.item:
+                return kept
+            return self._moved(base, kept, result, viewer)
+
+    def expire(self) -> int:
+        """Do what time does: how many items have expired."""
+        with self._shelf.changing() as base:
+            now_us = self._shelf.now_us()
+            decision = Decision("expire", TIME, now_us)
+            past = [k for k in base.items.values() if due(k.item, now_us) == "expire"]
+            done = [(k, decided(k.item, decision)) for k in past]
+            changed = [(k, replace(k, item=i)) for k, i in done if isinstance(i, Item)]
+            acts = [_act(old, new, "expire", TIME, now_us) for old, new in changed]
+            if changed:
+                put(self._shelf, [new for _, new in changed], acts)
+            return len(changed)
+
+    def _decided(self, id_: str, viewer: Viewer, decision: Decision) -> Kept | Refusal:
+        base = self._shelf.base()
+        if not base.visible(id_, viewer):
+            return Refusal(id_, "not_found", "it does not exist, or not for you")
+        kept = base.items[id_]
+        if decision.act in ("approve", "mandate") and (found := findings(kept.item)):
+            hint = f"change its words first: {', '.join(found)}"
+            return Refusal(id_, "directive", hint)
+        item = decided(kept.item, decision)
+        if isinstance(item, Refusal):
+            return item
+        if item.state == "mandatory" and not self._fits(base, replace(kept, item=item)):
+            hint = "the mandatory share of the bundle is full: unmandate or shorten another one"
+            return Refusal(id_, "no_room", hint)
+        now_us = self._shelf.now_us()
+        changed = replace(kept, item=item)
+        act = _act(kept, changed, decision.act, decision.actor, now_us, decision.reason)
+        return put(self._shelf, [changed], [act])[0]
+
+    def _fits(self, base: Base, kept: Kept) -> bool:
+        now_us = self._shelf.now_us()
+        entry = replace(base.entry(kept.item.id, now_us), item=kept.item)
+        others = (
+            base.entry(id_, now_us)
+            for id_, other in base.items.items()
+            if other.item.state == "mandatory"
+        )
+        return mandate_fits(entry, others, budget_tokens=self._budget_tokens)
+
+    def _moved(self, base: Base, kept: Kept, item: Item, viewer: Viewer) -> Kept:
+        """The owner's evidence goes with the item; the rest, if any, keeps the old one."""
+        old = kept.item.id
+        rest = [p for p in base.proofs.get(old, ()) if p.evidence.user != viewer.user]
+        if there := base.items.get(item.id):
+            changed = there  # Others have said it already: one more who did.
+        else:
+            changed = replace(kept, item=item, edited=kept.edited)
+        stays = [derived(replace(kept, edited=False), rest[0], rest)] if rest else []
+        act = _act(
+            kept, changed, "personal" if item.personal else "share", viewer.user,
+            self._shelf.now_us(),
+        )  # fmt: skip
+        return put(
+            self._shelf, [changed, *stays], [act],
+            Changes(dropped=() if rest else (old,), moves=(Move(old, item.id, viewer.user),)),
+        )[0]  # fmt: skip
+
+
+def put(
+    shelf: Shelf, changed: Sequence[Kept], acts: Iterable[Act] = (), more: Changes = NOTHING
+) -> list[Kept]:
+    """Write items as they are now, with the relations that their words have. The caller holds the
+    lock; the items as they are kept."""
+    base, now_us = shelf.base(), shelf.now_us()
+    kept = [replace(one, updated_at_us=now_us) for one in changed]
+    said = {
+        one.item.id: one.statement()
+        for one in kept
+        if one.item.id not in base.items or base.items[one.item.id].statement() != one.statement()
+    }
+    relations = shelf.relations(said) if said else ()
+    gone = {*more.dropped}
+    shelf.write(
+        replace(
+            more,
+            put=tuple(kept),
+            acts=tuple(acts),
+            related=frozenset(said),
+            relations=tuple(f for f in relations if not gone & {f.relation.left, f.relation.right}),
+        )
+    )
+    return kept
+
+
+def require(base: Base, id_: str, viewer: Viewer) -> Kept:
+    """The item, if there is one for this viewer."""
+    if not base.visible(id_, viewer):
+        raise ConfigurationError(
+            f"there is no item {id_[:60]}", reason="not_found", hint="GET /api/memory lists them"
+        )
+    return base.items[id_]
+
+
+def findings(item: Item) -> list[str]:
+    """Why an item is not delivered: reasons of the directive scan."""
+    return list(dict.fromkeys(f.reason for f in scan(f"{item.title}\n{item.statement}")))
+
+
+def refusal(found: Refusal) -> ConfigurationError:
+    """A refusal as the error it is for whoever asked."""
+    return ConfigurationError(
+        f"{found.item_id[:60]} was not changed", reason=found.reason, hint=found.hint
+    )
+
+
+def _act(
+    old: Kept, new: Kept, act: str, actor: str, at_us: int, reason: str = "",
+    fields: tuple[str, ...] = (),
+) -> Act:  # fmt: skip
+    return Act(new.item.id, act, actor, old.item.state, new.item.state, at_us, reason, fields)
+
+
+def require_domain(value: object) -> None:
+    """Raises `ConfigurationError` for a text that names no domain."""
+    if isinstance(value, str) and value and value not in DOMAINS:
+        raise ConfigurationError(
+            f"unknown domain {value[:60]!r}", reason="bad_parameter",
+            hint=f"known: {', '.join(sorted(DOMAINS))}",
+        )  # fmt: skip
