@@ -90,16 +90,15 @@ async def from_http_error(request: Request, raised: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """What may be asked of this path: each endpoint has a route of its own."""
-    routes = [route for route in request.app.routes if isinstance(route, Route)]
-    return sorted(
-        {
-            method
-            for route in routes
-            if route.matches(request.scope)[0] is not Match.NONE
-            for method in route.methods or ()
-        }
-    )
+    """What may be asked of this path: each endpoint has a route of its own, and of those that fit
+    the most literal path is meant (`uploads/summary` is no file that could be uploaded)."""
+    fitting = [
+        route
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    path = min(fitting, key=lambda route: len(route.param_convertors)).path
+    return sorted({m for route in fitting if route.path == path for m in route.methods or ()})
 
 
 async def from_fault(request: Request, raised: Exception) -> Response:
