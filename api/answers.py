@@ -5,6 +5,7 @@ went wrong inside us is told to the log and not to the asker.
 """
 
 import json
+import math
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -75,6 +76,8 @@ async def from_our_error(request: Request, raised: Exception) -> Response:
     response = error(_status_of(request, raised), raised.reason, str(raised.args[0]), raised.hint)
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if wait_s := getattr(raised, "wait_s", 0.0):
+        response.headers["Retry-After"] = str(math.ceil(wait_s))
     return _as_before(request, response, str(raised))
 
 

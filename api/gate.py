@@ -30,7 +30,14 @@ class Forbidden(ConfigurationError):
 
 
 class TooMany(ConfigurationError):
-    """429: too many failures from one address."""
+    """429: too many failures from one address, which may ask again after `wait_s`."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(
+            "too many wrong tokens from this address", reason="too_many_failures",
+            hint=f"try again in {wait_s:.0f} s",
+        )  # fmt: skip
+        self.wait_s = wait_s
 
 
 class Gate:
@@ -132,10 +139,7 @@ class Gate:
 
     def _let_in(self, text: str, address: str) -> tuple[Holder, Principal]:
         if wait_s := self._failures.wait_s(address):
-            raise TooMany(
-                "too many wrong tokens from this address", reason="too_many_failures",
-                hint=f"try again in {wait_s:.0f} s",
-            )  # fmt: skip
+            raise TooMany(wait_s)
         holder = self._holder(text)
         who = holder.principal() if holder else None
         if holder is None or who is None:

@@ -81,15 +81,6 @@ class DatabaseFacts(NamedTuple):
     erased_s: float | None = None
 
 
-class JobFacts(NamedTuple):
-    """The last run of a job; `state` as in the table of runs."""
-
-    name: str
-    state: str
-    started_s: float
-    error: str = ""
-
-
 class ShieldFacts(NamedTuple):
     """Files of a source that some line processor may not have read before their agent deletes
     them, `days` after their last change (None: nobody wants to know). `left_s`: until the first of
@@ -246,23 +237,6 @@ def disk(free_bytes: int, total_bytes: int) -> Check:
     if free_bytes >= FREE_LOW_BYTES:
         status, do = "ok", ""
     return Check("disk", status, text, do, facts)
-
-
-def job(facts: JobFacts) -> Check:
-    """How did the last run of a job end?"""
-    return joined(f"job:{facts.name}", [_ran(facts)], facts._asdict())
-
-
-def _ran(facts: JobFacts) -> Finding:
-    when = f"{span(facts.started_s)} ago"
-    if facts.state == "running":
-        return Finding("ok", f"runs since {span(facts.started_s)}")
-    if facts.state == "ok":
-        return Finding("ok", f"ran {when}")
-    if facts.state in ("interrupted", "cancelled"):
-        return Finding("info", f"its run of {when} was cut short; the next one takes it up")
-    text = f"its run of {when} ended in {facts.state}" + (f": {facts.error}" if facts.error else "")
-    return Finding("warning", text, f"see GET /api/v1/runs?job={facts.name} and the log")
 
 
 def tally(*, alive: bool, failed: str | None) -> Check:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import SessionwatchError
 from core.ledger import FileStat, LedgerEntry
-from metrics import health
+from metrics import health, health_of_jobs
 from metrics.checks import Check
 from service import shield
 from state.connecting import WAL_BYTES_MAX
@@ -44,7 +44,8 @@ class Checkup:
             health.writer(self._writer()),
             health.database(self._database()),
             self._disk(),
-            *(health.job(one) for one in self._jobs()),
+            *(health_of_jobs.job(one) for one in self._jobs()),
+            health_of_jobs.scheduler(list(self._slots())),
             health.tally(alive=self._service.tallier.alive, failed=self._service.tallier.failed),
         ]  # fmt: skip
 
@@ -142,14 +143,23 @@ class Checkup:
         usage = shutil.disk_usage(self._service.settings.db.absolute().parent)
         return health.disk(usage.free, usage.total)
 
-    def _jobs(self) -> Iterator[health.JobFacts]:
+    def _jobs(self) -> Iterator[health_of_jobs.JobFacts]:
         """The last run of each job; one that never ran says nothing."""
         now_us = self._service.clock.now_us()
         for run in self._service.desk.runs.latest():
             details, started_us = run["details"], run["started_at_us"]
             error = details.get("error") or details.get("errors") or ""
             told = "; ".join(map(str, error)) if isinstance(error, list) else str(error)
-            yield health.JobFacts(run["job"], run["state"], (now_us - started_us) / 1e6, told)
+            yield health_of_jobs.JobFacts(
+                run["job"], run["state"], (now_us - started_us) / 1e6, told
+            )
+
+    def _slots(self) -> Iterator[health_of_jobs.SlotFacts]:
+        """The scheduler's jobs against its clock."""
+        now_us = self._service.clock.now_us()
+        for one in self._service.scheduler.jobs():
+            late_s = max(0.0, (now_us - one.next_due) / 1e6)
+            yield health_of_jobs.SlotFacts(one.name, late_s, one.in_flight, one.last_outcome)
 
 
 def last_success_us(entries: Sequence[LedgerEntry]) -> int | None:

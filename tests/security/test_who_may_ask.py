@@ -21,6 +21,9 @@ ANALYSTS_MAY = {
     "GET /", "GET /api/v1/status", "GET /api/v1/processors", "GET /api/v1/quarantine",
     "GET /api/v1/ledger/{path:path}", "GET /api/v1/usage/{report}", "POST /logout",
     "POST /api/upload/sessions", "POST /api/v1/uploads/{path:path}",
+    # What is their own: what they add, their vote, their bundle.
+    "POST /api/memory", "POST /api/memory/{item_id}/vote", "POST /api/memory/{item_id}/personal",
+    "POST /api/memory/{item_id}/dismiss", "DELETE /api/memory/{item_id}/dismiss",
 }  # fmt: skip
 
 
@@ -137,6 +140,7 @@ def test_an_address_that_guesses_has_to_wait_and_no_other_does(askers):
     assert wrong == [401] * 10 + [429]
     reply = ask(askers.port, "GET", "/api/v1/status", right, address=address)
     assert (reply.status, reply.code) == (429, "too_many_failures")
+    assert 0 < int(reply.headers["retry-after"]) <= 60
     assert ask(askers.port, "GET", "/api/v1/status", right, address="127.200.0.2").status == 200
     assert ask(askers.port, "GET", "/healthz", FORWARDED, address=address).status == 401
 

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from metrics import health
+from metrics import health, health_of_jobs
 from metrics.checks import Check, overall
 from metrics.health import (
     DatabaseFacts,
-    JobFacts,
     ProcessorFacts,
     ShieldFacts,
     SourceFacts,
     WriterFacts,
 )
+from metrics.health_of_jobs import JobFacts, SlotFacts
 
 READ = ProcessorFacts(
     "usage", listed=True, files=10, behind_files=0, behind_bytes=0, oldest="", waiting_s=0.0,
@@ -142,10 +142,35 @@ def test_the_disk(free_bytes, status):
     ],
 )  # fmt: skip
 def test_a_job(state, status):
-    check = health.job(JobFacts("retention", state, 7200.0, "mood fits no table"))
+    check = health_of_jobs.job(JobFacts("retention", state, 7200.0, "mood fits no table"))
 
     assert (check.name, check.status) == ("job:retention", status)
     assert ("mood fits no table" in check.text) == (status == "warning")
+
+
+@pytest.mark.parametrize(
+    ("late_s", "in_flight", "outcome", "status", "text"),
+    [
+        (0.0, False, None, "ok", "keeps its clock"),
+        (0.0, True, ("ok", ""), "ok", "keeps its clock"),
+        (200.0, False, ("busy", "409"), "ok", "keeps its clock"),
+        (7200.0, True, None, "warning", "prices is late by 2 hours: its last run goes on"),
+        (7200.0, False, None, "warning", "prices is late by 2 hours"),
+        (0.0, False, ("failed", "HTTP 500"), "warning", "prices ended in failed: HTTP 500"),
+        (0.0, False, ("error", "KeyError"), "warning", "prices ended in error: KeyError"),
+    ],
+)
+def test_the_scheduler_says_which_job_does_not_keep_its_clock(
+    late_s, in_flight, outcome, status, text
+):
+    well = SlotFacts("usage", 0.0, in_flight=False, outcome=("ok", ""))
+
+    check = health_of_jobs.scheduler([well, SlotFacts("prices", late_s, in_flight, outcome)])
+
+    assert (check.name, check.status) == ("scheduler", status)
+    assert text in check.text
+    assert bool(check.do) == (status == "warning")
+    assert check.facts == {"late_s": {"prices": 7200} if late_s > 300 else {}}
 
 
 @pytest.mark.parametrize(
