@@ -6,7 +6,7 @@ The rule: a gauge is read from the part itself when somebody scrapes, so no thre
 import math
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metrics.usage import UsageCollector
+from processors.verifying.quotes import Refusal
 from processors.verifying.rows import STATES
 from service.checkup import last_success_us
 from state.usage.ccusage import COUNTINGS
@@ -67,11 +68,7 @@ def register(service: "Service") -> None:
             watch("files", "Known files by state", counted, processor=name, status=status)
     _shield(service)
     if service.model:
-        windows = _Windows(service)
-        for state in STATES:
-            watch(
-                "model_windows", "Windows of sessions", partial(windows.count, state), state=state
-            )
+        _verified(service)
     service.instruments.watch_process()
     for counting in COUNTINGS:
         beyond = partial(service.tallier.beyond_ccusage, counting)
@@ -128,18 +125,33 @@ def _shield(service: "Service") -> None:
     watch("shield_left_seconds", "Until the first of them goes; NaN if there is none", left_s)
 
 
-class _Windows:
-    """Windows by state, counted once for each change of the database."""
+def _verified(service: "Service") -> None:
+    """What became of the windows of sessions; asked for once for each change of the database."""
+    watch, findings = service.instruments.watch, service.desk.findings
+    windows = _Kept(service, findings.windows_by_state)
+    for state in STATES:
+        watch("model_windows", "Windows of sessions", partial(windows.value, state), state=state)
+    refused = _Kept(service, findings.refused_by_reason)
+    text = "Quotes and items of a model that could not be proved, or were not to be kept"
+    for reason in Refusal:
+        watch("model_refused", text, partial(refused.value, reason.value), reason=reason.value)
+    taken_out = _Kept(service, lambda: {"": findings.redactions()})
+    text = "Secrets and personal data taken out of what is read and asked"
+    watch("model_redactions", text, partial(taken_out.value, ""))
 
-    def __init__(self, service: "Service") -> None:
-        self._service = service
-        self._counted: tuple[int, Mapping[str, int]] = (-1, {})
 
-    def count(self, state: str) -> float:
+class _Kept:
+    """Figures of the database by name, as long as it does not change."""
+
+    def __init__(self, service: "Service", read: Callable[[], Mapping[str, int]]) -> None:
+        self._service, self._read = service, read
+        self._found: tuple[int, Mapping[str, int]] = (-1, {})
+
+    def value(self, name: str) -> float:
         revision = self._service.store.revision
-        if self._counted[0] != revision:
-            self._counted = (revision, self._service.desk.findings.windows_by_state())
-        return float(self._counted[1].get(state, 0))
+        if self._found[0] != revision:
+            self._found = (revision, self._read())
+        return float(self._found[1].get(name, 0))
 
 
 def _blind(observer: "Observer", source: str) -> float:

@@ -5,6 +5,7 @@ The rule: reading alone, and where the processor never ran there is nothing.
 
 import base64
 import json
+from collections import Counter
 from typing import Any
 
 import duckdb
@@ -63,6 +64,25 @@ class Findings:
             "GROUP BY state ORDER BY state"
         )
         return {str(state): int(count) for state, count in rows}
+
+    def refused_by_reason(self) -> dict[str, int]:
+        """How many quotes and items of a model were not kept, by reason."""
+        rows = self._rows(
+            "SELECT dropped, count(*) FROM verification_windows "
+            "WHERE NOT source_gone AND dropped <> '{}' GROUP BY dropped"
+        )
+        found: Counter[str] = Counter()
+        for dropped, windows in rows:
+            for reason, number in json.loads(dropped).items():
+                found[reason] += number * windows
+        return found
+
+    def redactions(self) -> int:
+        """How many secrets and personal data were taken out of what people typed."""
+        rows = self._rows(
+            "SELECT coalesce(sum(redactions), 0) FROM verification_windows WHERE NOT source_gone"
+        )
+        return int(rows[0][0]) if rows else 0
 
     def keys_with(self, *states: str) -> list[SessionKey]:
         """Files that are there and have a window in one of these states."""

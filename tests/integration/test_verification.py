@@ -196,6 +196,30 @@ def test_a_running_service_asks_again_until_it_is_answered(tmp_path, root, stub,
     assert len(bill.answered) == 4
 
 
+def test_metrics_tell_what_was_not_kept_and_what_was_taken_out(tmp_path, stub, with_key):
+    secret = "sk-ant-api03-" + "Zk9" * 31 + "AA"
+    (tmp_path / "sessions/user0/p").mkdir(parents=True)
+    said = session("s", f"{fact(1)} The key is {secret}.", "Thanks, go on with the tests then.")
+    (tmp_path / "sessions/user0/p/s.jsonl").write_bytes(said)
+
+    def inventive(body):
+        (item,) = taught(body)["items"]
+        invented = [{**item["evidence"][0], "quote": "The export may run whenever it likes to."}]
+        return {"items": [item, {**item, "evidence": invented}]}
+
+    stub.answer = inventive
+    with running(tmp_path, tmp_path / "sessions", stub) as (service, client):
+        wait_for(lambda: client.get("/api/v1/model")["windows"] == {"done": 1}, 60.0)
+        value = service.instruments.registry.get_sample_value
+        name = "sessionwatch_model"
+        assert value(f"{name}_windows", {"state": "done"}) == 1
+        assert value(f"{name}_refused", {"reason": "not_verbatim"}) == 1
+        assert value(f"{name}_refused", {"reason": "too_long"}) == 0
+        assert value(f"{name}_redactions") == 1
+
+    assert secret not in json.dumps(stub.messages)
+
+
 def test_no_good_answer_is_final_until_an_operator_says_so(tmp_path, stub, with_key):
     wanted = write_sessions(tmp_path / "sessions", 6, odd_every=2)
     read(tmp_path, tmp_path / "sessions", stub)
