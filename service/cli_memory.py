@@ -1,7 +1,7 @@
 """The commands for the team's knowledge base.
 
 The rule: each asks the endpoint that does it (`service.asking`); only `pull` writes files, and they
-are what one bundle says.
+are what one bundle says; `eval` measures without any database.
 """
 
 from pathlib import Path
@@ -18,6 +18,10 @@ memory = typer.Typer(
     help="The team's knowledge base: list, review, and what agents are told.",
 )  # fmt: skip
 Item = Annotated[str, typer.Argument(metavar="ID", help="As `memory list` shows it.")]
+Items = Annotated[list[str], typer.Argument(metavar="ID...", help="One or more items.")]
+Audience = Annotated[
+    str | None, typer.Option(help='"all" or "group:NAME"; else it stays as it is.')
+]
 WhyNeeded = Annotated[str, typer.Option("--reason", help="Kept with the item.")]
 RULES = Path(".claude/rules")
 
@@ -85,10 +89,8 @@ def show(item: Item, json: Json = False, db: Db = None, config: Config = None) -
 
 @memory.command(cls=Command)
 def approve(
-    items: Annotated[list[str], typer.Argument(metavar="ID...", help="One or more items.")],
-    audience: Annotated[
-        str | None, typer.Option(help='"all" or "group:NAME"; else it stays as it is.')
-    ] = None,
+    items: Items,
+    audience: Audience = None,
     json: Json = False,
     db: Db = None,
     config: Config = None,
@@ -103,7 +105,7 @@ def approve(
 
 @memory.command(cls=Command)
 def reject(
-    items: Annotated[list[str], typer.Argument(metavar="ID...", help="One or more items.")],
+    items: Items,
     reason: WhyNeeded,
     json: Json = False,
     db: Db = None,
@@ -119,11 +121,9 @@ def reject(
 
 @memory.command(cls=Command)
 def mandate(
-    items: Annotated[list[str], typer.Argument(metavar="ID...", help="One or more items.")],
+    items: Items,
     reason: WhyNeeded,
-    audience: Annotated[
-        str | None, typer.Option(help='"all" or "group:NAME"; else it stays as it is.')
-    ] = None,
+    audience: Audience = None,
     json: Json = False,
     db: Db = None,
     config: Config = None,
@@ -138,7 +138,7 @@ def mandate(
 
 @memory.command(cls=Command)
 def revoke(
-    items: Annotated[list[str], typer.Argument(metavar="ID...", help="One or more items.")],
+    items: Items,
     reason: WhyNeeded,
     json: Json = False,
     db: Db = None,
