@@ -189,14 +189,13 @@ def test_the_memory_keeps_the_predecessors_figures(serving):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", [COLLECTOR, MEMORY])
-def test_what_is_not_configured_says_what_to_configure(admin, path):
-    status, found = admin.ask("POST", path)
+def test_what_is_not_configured_says_what_to_configure(admin):
+    status, found = admin.ask("POST", COLLECTOR)
 
     assert status == 409
     assert found["error"]["code"] == "not_configured"
     assert "settings" in found["detail"]
-    assert admin.audited(path.rpartition("/")[2].replace("-", "_"))[0]["result"] == "refused"
+    assert admin.audited("run_session_collector")[0]["result"] == "refused"
 
 
 # Who may.

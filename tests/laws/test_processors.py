@@ -289,15 +289,16 @@ def _fits(value: Any, kind: type) -> bool:
     return type(value) is kind
 
 
-_stores: dict[str, Store] = {}
+_stores: dict[type, Store] = {}
 _numbers = itertools.count()
 
 
 def store_of(processor: Any) -> Store:
     """One real database in memory for each processor: opening one per example would be slow."""
-    if processor.name not in _stores:
-        _stores[processor.name] = Store.open(":memory:", [processor])
-    return _stores[processor.name]
+    kind = type(processor)
+    if kind not in _stores:
+        _stores[kind] = Store.open(":memory:", [processor])
+    return _stores[kind]
 
 
 def commit(store: Store, processor: Any, rows: Any) -> Commit:
