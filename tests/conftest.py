@@ -1,6 +1,7 @@
 """What every test room shares: how long and how random hypothesis may be.
 
-`dev` looks for new cases, `ci` repeats the same ones on every machine, `fuzz` takes its time.
+`dev` looks for new cases, `ci` repeats the same ones on every machine, `fuzz` takes its time;
+`brief` is for tests that only ask whether the laws are run at all.
 HYPOTHESIS_PROFILE chooses; without it CI=true means `ci`.
 """
 
@@ -20,6 +21,10 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=_PATIENT,
 )
+settings.register_profile(
+    "brief", max_examples=10, deadline=None, derandomize=True, database=None,
+    suppress_health_check=_PATIENT,
+)  # fmt: skip
 settings.register_profile(
     "fuzz", deadline=None, max_examples=20_000, print_blob=True, suppress_health_check=_PATIENT
 )

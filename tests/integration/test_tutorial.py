@@ -49,7 +49,10 @@ class Project:
     def run(self, command: str, *, path: str = "") -> "subprocess.CompletedProcess[str]":
         """The rooms of the copy come before those of the installed project."""
         python_path = os.pathsep.join(filter(None, (str(self.root), path)))
-        ours = {"PYTHONPATH": python_path, "SESSIONWATCH_DB": ".run/tutorial.duckdb"}
+        ours = {
+            "PYTHONPATH": python_path, "SESSIONWATCH_DB": ".run/tutorial.duckdb",
+            "HYPOTHESIS_PROFILE": "brief",
+        }  # fmt: skip
         # As a person types it, not as a part of the `make test` that runs us.
         env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
         return subprocess.run(

@@ -5,4 +5,4 @@ from hypothesis import settings
 
 def fewer(share: float) -> settings:
     """This share of the profile's examples, for laws whose examples are dear."""
-    return settings(max_examples=int(settings().max_examples * share))
+    return settings(max_examples=max(1, int(settings().max_examples * share)))
