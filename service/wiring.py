@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from core.keys import SessionKey, user_of
 from core.rows import Command, Receipt
+from core.seams import Clock
 from metrics.instruments import Instruments
-from processors.notes import NOTES_FILE
+from processors.notes import NOTES_FILE, holds_secret
 from processors.registry import Registry
 from service.backfill import Pool
 from service.clock import SystemClock
@@ -62,12 +63,13 @@ def open_store(settings: Settings, registry: Registry) -> Store:
     )
 
 
-def desk_over(store: Store, settings: Settings) -> Desk:
-    """The desk of a database that no service runs on, by the system's clock."""
-    clock = SystemClock()
+def desk_over(store: Store, settings: Settings, clock: Clock | None = None) -> Desk:
+    """The desk of a database, by the system's clock if none is given."""
+    clock = clock or SystemClock()
     return Desk(
-        store.cursor, clock.now_us, clock.monotonic_s, store.identity, settings.memory.budget_tokens
-    )
+        store.cursor, clock.now_us, clock.monotonic_s, store.identity,
+        settings.memory.budget_tokens, holds_secret,
+    )  # fmt: skip
 
 
 def build_engine(

@@ -14,10 +14,8 @@ from knowledge.confidence import Confidence, confidence
 from knowledge.relations import Relation
 from knowledge.rendering import Entry
 from knowledge.values import Evidence, Viewer
-from knowledge.visibility import DELIVERED, delivered, visible
+from knowledge.visibility import DELIVERED, WITHDRAWN, delivered, visible
 from state.memory.values import Changes, Found, Kept, Move, Named, Proof, Settled
-
-WITHDRAWN = frozenset({"rejected", "revoked", "expired"})
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from core.errors import ConfigurationError
 from core.identity import Identity
 from knowledge.operations import Known
 from knowledge.relations import Statement
@@ -18,11 +19,16 @@ from state.operations.book import Book
 
 
 class Shelf:
-    """Safe from any thread. `now_us` is the clock; `identity` says whom a name means."""
+    """Safe from any thread. `now_us` is the clock; `identity` says whom a name means;
+    `holds_secret` whether a text has something in it that is to be redacted."""
 
-    def __init__(self, book: Book, now_us: Callable[[], int], identity: Identity) -> None:
+    def __init__(
+        self, book: Book, now_us: Callable[[], int], identity: Identity,
+        holds_secret: Callable[[str], bool] = lambda _: False,
+    ) -> None:  # fmt: skip
         self.book = book
         self.identity = identity
+        self._holds_secret = holds_secret
         self._clock_us = now_us
         self._lock = threading.RLock()
         self._base: Base | None = None
@@ -51,6 +57,14 @@ class Shelf:
         with self._lock:
             self._last_us = max(self._clock_us(), self._last_us + 1)
             return self._last_us
+
+    def require_decent(self, *texts: str) -> None:
+        """Raises `ConfigurationError` (`secret`) for what somebody typed that nobody may keep."""
+        if any(map(self._holds_secret, texts)):
+            raise ConfigurationError(
+                "there is a secret or somebody's address in it, and nothing was kept",
+                reason="secret", hint="say it without keys, passwords, addresses and numbers",
+            )  # fmt: skip
 
     def write(self, changes: Changes) -> Base:
         """Commit a change. The caller holds the lock (`changing`)."""

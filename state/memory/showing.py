@@ -12,7 +12,7 @@ from typing import Any
 from knowledge.bundle import mandatory_tokens
 from knowledge.governance import due
 from knowledge.text import normalised, unaccented
-from knowledge.values import EVERYONE, Viewer
+from knowledge.values import EVERYONE, Viewer, revision
 from state.memory.base import Base
 from state.memory.governing import findings, require
 from state.memory.memory import Memory, labels_of
@@ -206,7 +206,7 @@ class Showing:
             "warnings": findings(item), "sensitivity": labels_of(kept), "reason": item.reason,
             "approved_by": item.approved_by or None,
             "mandate_asked_by": item.mandate_asked_by or None,
-            "mandated_by": item.mandated_by or None,
+            "mandated_by": item.mandated_by or None, "revision": revision(item),
             "mandatory_tokens": mandatory_tokens(self.base.entry(id_, self._now_us)),
             "contradicted_by": [
                 o for o in self.base.opponents(id_) if self.base.visible(o, self.viewer)

@@ -38,7 +38,7 @@ def test_a_paraphrase_of_somebody_else_is_evidence_for_the_same_fact(people):
 def test_the_same_rows_again_change_nothing(people):
     people.said("ada", "s1", {"statement": MONTHLY})
     before = people.rae.get()
-    people.service.control.rescan(None, None)
+    people.service.jobs.run("rescan", SCHEDULER)
     people.take_in()
     people.said("ada", "s1", {"statement": MONTHLY}, {"statement": APPROVALS})
 
