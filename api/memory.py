@@ -7,6 +7,7 @@ them: 404, in every list, figure and vote alike. The paths are those the predece
 from typing import Annotated, Any
 
 from msgspec import Meta, field
+from starlette.responses import Response
 
 from api.editing import Statement, Title, Word, Words
 from api.endpoints import READERS, Ask, Endpoint, Fields
@@ -97,7 +98,8 @@ def endpoints(parts: Parts) -> list[Endpoint]:
         _post(f"{item}/dismiss", here.dismiss, "Leave it out of one's bundle.", "dismiss"),
         Endpoint(
             "DELETE", f"{item}/dismiss", here.undismiss, "Have it in one's bundle again.", READERS,
-            action="corporate_memory.undismiss", resource="{item_id}", errors=(404,), legacy=True,
+            action="corporate_memory.undismiss", resource="{item_id}", status=204, errors=(404,),
+            legacy=True,
         ),
     ]  # fmt: skip
 
@@ -201,10 +203,10 @@ class _Reading:
         self._desk.memory.dismiss(self._viewer(ask), ask.path["item_id"], dismissed=True)
         return {"id": ask.path["item_id"], "dismissed": True}
 
-    def undismiss(self, ask: Ask) -> dict[str, Any]:
+    def undismiss(self, ask: Ask) -> Response:
         self._tell(ask, ask.path["item_id"])
         self._desk.memory.dismiss(self._viewer(ask), ask.path["item_id"], dismissed=False)
-        return {"id": ask.path["item_id"], "dismissed": False}
+        return Response(status_code=204)
 
     def _tell(self, ask: Ask, id_: str) -> None:
         """Which item it is about. Reviewers read the audit, so a personal one has no name there."""

@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from core.errors import PermanentError, TransientError
+from core.keys import NOTE_FILE
 from knowledge.notes import NoteStatement, statements
 from processors.base import Document
 from processors.verifying.redaction import PLACEHOLDER, Redactor
 
-NOTES_FILE = "CLAUDE.local.md"
 BYTES_MAX = 256 << 10
 """A larger note is no note: an agent is told all of it at each start."""
 STATEMENTS_MAX = 300
@@ -52,7 +52,7 @@ class Notes:
     version = 1
     kind: Literal["document"] = "document"
     pace_s = 1.0
-    match = (NOTES_FILE,)
+    match = (NOTE_FILE,)
     tables: Mapping[str, type] = MappingProxyType({"note_statements": NoteStatements})
 
     def rows(self, document: Document) -> Iterator[NoteStatements]:

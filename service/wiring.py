@@ -4,11 +4,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from core.keys import SessionKey, user_of
+from core.keys import NOTE_FILE, SessionKey, user_of
 from core.rows import Command, Receipt
 from core.seams import Clock
 from metrics.instruments import Instruments
-from processors.notes import NOTES_FILE, holds_secret
+from processors.notes import holds_secret
 from processors.registry import Registry
 from service.backfill import Pool
 from service.clock import SystemClock
@@ -47,8 +47,8 @@ def _homes(base: str) -> tuple[Source, ...]:
     """The note in each home and nothing else: no folder below a home is looked into."""
     if not base:
         return ()
-    note = f"*/{NOTES_FILE}"
-    return (Source.at(base, NOTES, patterns=(NOTES_FILE,), include=(note,), exclude=("*/*/*",)),)
+    note = f"*/{NOTE_FILE}"
+    return (Source.at(base, NOTES, patterns=(NOTE_FILE,), include=(note,), exclude=("*/*/*",)),)
 
 
 def open_store(settings: Settings, registry: Registry) -> Store:

@@ -17,7 +17,7 @@ from service.supervisor import Service
 from tests.integration.test_rescan import growing
 from tests.tools.databases import assert_same, rows
 from tests.tools.processors import Verification
-from tests.tools.service import quiet, settings_for
+from tests.tools.service import in_process, quiet, settings_for
 from tests.tools.waiting import wait_for
 from tests.tools.writers import append, assistant_line, session_lines
 
@@ -189,14 +189,27 @@ def test_the_memory_keeps_the_predecessors_figures(serving):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", [COLLECTOR, MEMORY])
-def test_what_is_not_configured_says_what_to_configure(admin, path):
-    status, found = admin.ask("POST", path)
+def test_what_is_not_configured_says_what_to_configure(admin):
+    status, found = admin.ask("POST", COLLECTOR)
 
     assert status == 409
     assert found["error"]["code"] == "not_configured"
     assert "settings" in found["detail"]
-    assert admin.audited(path.rpartition("/")[2].replace("-", "_"))[0]["result"] == "refused"
+    assert admin.audited("run_session_collector")[0]["result"] == "refused"
+
+
+def test_notes_are_read_without_any_settings_by_every_service_that_has_the_processor(
+    admin, root, tmp_path
+):
+    (root / "amara").mkdir(exist_ok=True)
+    (root / "amara" / "CLAUDE.local.md").write_text("- Churn is calculated monthly\n")
+    status, found = admin.ask("POST", MEMORY)
+    without = registry.checked([])
+    with in_process(settings_for(tmp_path / "other.duckdb", root), without) as service:
+        refused = Admin(service).ask("POST", MEMORY)
+
+    assert (status, found["ok"], found["details"]["items_new"]) == (200, True, 1)
+    assert (refused[0], refused[1]["error"]["code"]) == (409, "not_configured")
 
 
 # Who may.

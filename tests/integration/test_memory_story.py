@@ -56,7 +56,7 @@ class Day:
                     "parentUuid": None, "isSidechain": False, "userType": "external",
                     "cwd": "/work/shop", "sessionId": session, "version": "2.1.0",
                     "gitBranch": "main", "type": role, "message": message,
-                    "uuid": f"{session}-{self.lines}", "timestamp": f"2026-05-{at}.000Z",
+                    "uuid": f"{session}-{self.lines}", "timestamp": f"{at}:00.000Z",
                 }  # fmt: skip
                 file.write(json.dumps(record).encode() + b"\n")
 
@@ -90,13 +90,13 @@ def day(tmp_path):
 def teach(day: Day) -> None:
     """Ada corrects her agent, Bob confirms to his, Cid says the contrary to his."""
     day.typed("ada", "a1", "I calculate churn weekly, from the events table.",
-              f"No, {MONTHLY}", "04T09:00:00")  # fmt: skip
+              f"No, {MONTHLY}", "2026-05-04T09:00")  # fmt: skip
     day.wait_for_evidence(1)
     day.typed("bob", "b1", "So churn is calculated monthly?",
-              f"Yes, exactly, {CONFIRMED}", "05T09:00:00")  # fmt: skip
+              f"Yes, exactly, {CONFIRMED}", "2026-05-05T09:00")  # fmt: skip
     day.wait_for_evidence(2)
     day.typed("cid", "c1", "I take churn as calculated monthly.",
-              f"No, {WEEKLY}", "06T09:00:00")  # fmt: skip
+              f"No, {WEEKLY}", "2026-05-06T09:00")  # fmt: skip
     day.wait_for_evidence(3)
 
 
@@ -148,9 +148,12 @@ def test_a_fact_from_three_sessions_to_three_repositories_and_out_of_them(day):
     # Who was told says it again: evidence, and nobody more.
     before = rae.get(f"/{id_}")
     day.typed("cid", "c2", "Churn is calculated monthly?",
-              f"Yes, exactly, {CONFIRMED}", "30T09:00:00")  # fmt: skip
+              f"Yes, exactly, {CONFIRMED}", "2099-05-30T09:00")  # fmt: skip
     day.wait_for_evidence(4)
-    assert rae.get(f"/{id_}")["people"] == before["people"] + 1, "said before cid was told"
+    after = rae.get(f"/{id_}")
+    figures = ("people", "sessions", "contributors")
+    assert [after[name] for name in figures] == [2, 2, [*READERS]]
+    assert after["confidence"] >= before["confidence"]
 
     # Withdrawn: the files go.
     sam.post("/admin/revoke", {"reason": "the definition moves to the wiki"}, item_id=id_)
@@ -158,10 +161,10 @@ def test_a_fact_from_three_sessions_to_three_repositories_and_out_of_them(day):
     assert [day.told(user) for user in READERS] == [{}, {}, {}]
     assert [day.pull(user) for user in READERS] == [0, 0, 0]
 
-    _every_row(day, id_, wording, gone, conflict["id"])
+    _every_row(day, id_, wording, gone, older, conflict["id"])
 
 
-def _every_row(day: Day, id_: str, wording: str, gone: str, conflict: str) -> None:
+def _every_row(day: Day, id_: str, wording: str, gone: str, choice: str, conflict: str) -> None:
     rae = day.asker("rae")
     evidence = [
         (one["user"], one["session"], one["item_id"], one["kind"], one["extractor"], one["quote"],
@@ -191,7 +194,7 @@ def _every_row(day: Day, id_: str, wording: str, gone: str, conflict: str) -> No
         ("revoke", "sam", "mandatory", "revoked", "the definition moves to the wiki"),
     ]
     assert [(o["act"], o["actor"]) for o in rae.get(f"/{gone}/provenance")["history"]] == [
-        (_choice(day), "rae")
+        (choice, "rae")
     ]
     audit = [
         (one["actor"], one["role"], one["action"], one["resource"], one["result"])
@@ -218,8 +221,3 @@ def _stands_there(day: Day, evidence: dict[str, object]) -> None:
         text[int(str(evidence["quote_start"])) : int(str(evidence["quote_end"]))]
         == (evidence["quote"])
     )
-
-
-def _choice(day: Day) -> str:
-    ((choice,),) = day.service.sql("SELECT DISTINCT choice FROM knowledge_settlements")
-    return str(choice)

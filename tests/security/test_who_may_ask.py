@@ -20,7 +20,7 @@ NEAR = {"GET /healthz", "GET /readyz", "GET /metrics"}
 ANALYSTS_MAY = {
     "GET /", "GET /api/v1/status", "GET /api/v1/processors", "GET /api/v1/quarantine",
     "GET /api/v1/ledger/{path:path}", "GET /api/v1/usage/{report}", "POST /logout",
-    "POST /api/upload/sessions", "POST /api/v1/uploads/{path:path}",
+    "POST /api/upload/sessions", "POST /api/upload/local-md", "POST /api/v1/uploads/{path:path}",
 }  # fmt: skip
 
 
