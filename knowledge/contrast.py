@@ -12,7 +12,7 @@ from knowledge.words import VERBS
 WORDS_MAX = 5
 # Up to the end of the clause; a dot or comma inside a number or name does not end it.
 _SHORT = r"(?:[^,;:!?().]|[.,](?=\w)){1,80}?"
-_END = r"(?=\s*(?:[,;:!?)]|\.?\s*$|\.\s))"
+_END = r"(?=\s*(?:[,;:!?)](?!\w)|\.?\s*$|\.\s))"
 _NOT = r"(?:not|nicht|pas|non\s+pas|non|no|ne|nikoliv?)"
 _AND = r"(?:and|und|et|y|a)"
 _INSTEAD = (

@@ -224,19 +224,21 @@ class Memory:
         return frozenset(name for name, people in self.groups().items() if user in people)
 
     def _deliver(self, viewer: Viewer, ids: Sequence[str]) -> None:
-        if viewer.user.startswith("@"):
+        if viewer.user.startswith("@") or not _untold(self.base(), viewer, ids):
             return
         with self.shelf.changing() as base:
-            new = [id_ for id_ in ids if (id_, viewer.user) not in base.delivered]
-            if new:
-                now_us = self.shelf.now_us()
-                rows = tuple((id_, viewer.user, now_us) for id_ in new)
-                self.shelf.write(Changes(delivered=rows))
+            now_us = self.shelf.now_us()
+            rows = tuple((id_, viewer.user, now_us) for id_ in _untold(base, viewer, ids))
+            self.shelf.write(Changes(delivered=rows))
 
 
 def labels_of(kept: Kept) -> list[str]:
     """Why a reviewer should look twice: labels of sensitivity."""
     return sorted(sensitivity(kept.item.statement))
+
+
+def _untold(base: Base, viewer: Viewer, ids: Sequence[str]) -> list[str]:
+    return [id_ for id_ in ids if (id_, viewer.user) not in base.delivered]
 
 
 def _contributed(base: Base, viewer: Viewer, statement: str) -> str:

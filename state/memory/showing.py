@@ -20,6 +20,9 @@ from state.memory.settling import CONFLICTS, Pair, conflicts, duplicates
 from state.memory.values import Kept
 from state.times import iso_utc
 
+PAIRS_MAX = 100
+"""So many conflicts or duplicates are shown at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -129,12 +132,12 @@ class Showing:
         }
 
     def contradictions(self) -> list[dict[str, Any]]:
-        """Pairs to be settled."""
-        return [self._pair(one) for one in conflicts(self.base, self.viewer)]
+        """Pairs to be settled: the newest, and others once these are."""
+        return [self._pair(one) for one in conflicts(self.base, self.viewer)[:PAIRS_MAX]]
 
     def duplicates(self) -> list[dict[str, Any]]:
         """Pairs that may be one fact (`similar`) or are taken for one (`same`)."""
-        return [self._pair(one) for one in duplicates(self.base, self.viewer)]
+        return [self._pair(one) for one in duplicates(self.base, self.viewer)[:PAIRS_MAX]]
 
     def settled(self, about: str) -> list[dict[str, Any]]:
         """What was settled, the last first."""

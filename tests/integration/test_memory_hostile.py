@@ -155,6 +155,27 @@ def test_who_writes_the_same_in_other_letters_again_and_again_holds_up_nobody(pe
     assert people.rae.get("/stats")["total"] == len(facts) + 1
 
 
+def test_a_note_whose_lines_all_contradict_each_other_costs_a_reviewer_seconds_only(people):
+    people.note("ada", "".join(f"- Retries of mail are limited to {n}\n" for n in range(2, 102)))
+    people.said("bob", "s1", {"statement": APPROVALS})
+
+    assert people.rae.get("/admin/contradictions")["count"] == 100
+    assert people.rae.get(PENDING)["total_count"] == 101
+    assert APPROVALS in people.rae.facts(search="approvals")
+
+
+def test_who_reads_does_not_wait_for_who_writes(people):
+    people.said("ada", "s1", {"statement": MONTHLY})
+    people.rae.post("/admin/approve", item_id=people.rae.id_of(MONTHLY))
+    people.bob.get("/bundle")
+    shelf = people.service.desk.memory.shelf
+    paths = ("", "/stats", "/bundle", "/my-votes")
+
+    with shelf.changing():
+        found = [people.bob.get(path) for path in paths]
+    assert found[0]["total_count"] == 1
+
+
 # What people type.
 
 
