@@ -58,6 +58,8 @@ class Notes:
     def rows(self, document: Document) -> Iterator[NoteStatements]:
         """Its statements in their order. Raises `TransientError` for what is no text, and
         `PermanentError` for what is too much of it."""
+        if document.key.path.count("/") > 1:
+            return  # Of a project, and not written for all colleagues.
         if len(document.data) > BYTES_MAX:
             raise _too_much(f"the note has more than {BYTES_MAX >> 10} KiB")
         try:

@@ -145,6 +145,19 @@ def test_a_note_that_is_no_text_file_is_not_read_and_holds_nothing_up(tmp_path, 
         assert works(people)
 
 
+def test_a_note_below_a_project_is_not_read(people):
+    for place in ("p", "p/deep/er"):
+        folder = people.root / "ada" / place
+        folder.mkdir(parents=True)
+        (folder / "CLAUDE.local.md").write_text(f"- {MONTHLY}\n")
+    people.take_in()
+    done = people.service.jobs.run("corporate-memory", SCHEDULER)
+
+    assert people.rae.get("/stats")["total"] == 0
+    assert (done["users_scanned"], done["files_found"]) == (0, 0)
+    assert works(people)
+
+
 def test_who_writes_the_same_in_other_letters_again_and_again_holds_up_nobody(people):
     facts = [f"Room {n} of building b{n} is cleaned by team t{n}" for n in range(120)]
     for spelt in (str.lower, str.upper, str.title):
