@@ -5,6 +5,7 @@ verb; anything longer is a statement of its own and is left where it stands.
 """
 
 import re
+from typing import NamedTuple
 
 from knowledge.text import unaccented
 from knowledge.words import VERBS
@@ -13,15 +14,16 @@ WORDS_MAX = 5
 # Up to the end of the clause; a dot or comma inside a number or name does not end it.
 _SHORT = r"(?:[^,;:!?().]|[.,](?=\w)){1,80}?"
 _END = r"(?=\s*(?:[,;:!?)](?!\w)|\.?\s*$|\.\s))"
-_NOT = r"(?:not|nicht|pas|non\s+pas|non|no|ne|nikoliv?)"
-_AND = r"(?:and|und|et|y|a)"
+# A French "ne" before its verb sets nothing aside.
+_NOT = r"(?:not|nicht|pas|non\s+pas|non|no|ne(?!\s+(?:pas|jamais|plus|rien)\b)|nikoliv?)"
+_AND_NOT = r"(?:and\s+not|und\s+nicht|et\s+(?:pas|non)|y\s+no|a\s+(?:ne|nikoliv?))"
 _INSTEAD = (
     r"(?:instead\s+of|rather\s+than|as\s+opposed\s+to|statt|anstatt|anstelle\s+von|au\s+lieu\s+de|"
     r"plutôt\s+que|en\s+lugar\s+de|en\s+vez\s+de|místo|namísto)"
 )
 _BUT = r"(?:but|sondern|mais|sino|ale|nýbrž)"
 _BEHIND = re.compile(
-    rf"(?i)(?:\s*(?:[,;(]|\s[-–—])\s*(?:{_AND}\s+)?{_NOT}\s+|\s+{_AND}\s+{_NOT}\s+|"
+    rf"(?i)(?:\s*(?:[,;(]|\s[-–—])\s*(?:{_AND_NOT}|{_NOT})\s+|\s+{_AND_NOT}\s+|"
     rf"\s*,?\s+{_INSTEAD}\s+)(?P<aside>{_SHORT})\)?{_END}"
 )
 _BEFORE = re.compile(
@@ -29,14 +31,22 @@ _BEFORE = re.compile(
 )
 
 
-def contrast(text: str) -> tuple[str, str] | None:
-    """What is said and what is set aside; None for a statement that sets nothing aside."""
+class Contrast(NamedTuple):
+    """What is said and what is set aside; `behind`: after it was said, and not before a "but"."""
+
+    said: str
+    aside: str
+    behind: bool
+
+
+def contrast(text: str) -> Contrast | None:
+    """None for a statement that sets nothing aside."""
     for pattern in (_BEHIND, _BEFORE):
         for found in pattern.finditer(text):
             verb = found.groupdict().get("verb") or ""
             said = f"{text[: found.start()]} {verb} {text[found.end() :]}"
             if _is_aside(found["aside"]) and any(map(str.isalnum, said)):
-                return said, found["aside"]
+                return Contrast(said, found["aside"], behind=pattern is _BEHIND)
     return None
 
 

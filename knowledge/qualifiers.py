@@ -49,6 +49,8 @@ _ELIDED = re.compile(r"(?i)(?<!\w)(?:l|d|n|s|j|c|m|t|qu)['’](?=\w)")
 # what people write.
 _MARK_FIRST, _MARKS = 0xE000, 6400
 _NUMBER_BEFORE = re.compile(r"\d[\s-]?$")
+STATEMENT_WORDS_MIN = 2
+"""With fewer words that are no qualifiers nothing is said from which something is set aside."""
 _NEGATION_REACH = 4
 """Words between a negator and the word it turns round, at most."""
 _FRENCH_NOT = frozenset({"pas", "jamais", "plus", "aucun", "aucune", "rien"})
@@ -101,9 +103,11 @@ def reading(text: str) -> Reading:
     """
     if not (parts := contrast(visible(text))):
         return _read(text)
-    said, aside = _read(parts[0]), _read(parts[1])
+    said, aside = _read(parts.said), _read(parts.aside)
     if _values(aside).keys() <= _values(said).keys() and aside.qualifiers - said.qualifiers:
         return said
+    if not parts.behind or len(said.content) < STATEMENT_WORDS_MIN:
+        return _read(text)  # "On Fridays, no deploys" forbids something.
     marked = tuple(
         f"≠{word}" for word in sorted({*aside.content, *map(" ".join, aside.qualifiers)})
     )

@@ -58,7 +58,7 @@ class Governing:
 
     def decide(self, id_: str, viewer: Viewer, decision: Decision) -> Kept:
         """One act on one item."""
-        self._shelf.require_decent(decision.reason)
+        self._shelf.refuse_secrets(decision.reason)
         with self._shelf.changing() as base:
             kept = require(base, id_, viewer)
             changed = replace(kept, item=self._decided(base, kept, decision))
@@ -71,7 +71,7 @@ class Governing:
         """New contents for an item; other words or a wider audience send it to review again.
         `revision`: the item as they saw it, if they say."""
         require_domain(contents.edit.domain)
-        self._shelf.require_decent(*contents.texts())
+        self._shelf.refuse_secrets(*contents.texts())
         with self._shelf.changing() as base:
             kept = require(base, id_, viewer)
             result = outdated(kept.item, revision) or edited(kept.item, contents.edit, viewer.user)

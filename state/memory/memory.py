@@ -83,23 +83,13 @@ class Memory:
 
     def contribute(self, viewer: Viewer, given: Contribution) -> tuple[Kept, bool]:
         """An item by hand, and whether it is new. Said before, it is evidence for what is there."""
-        require_domain(given.domain)
-        self.shelf.require_decent(
-            given.statement, given.title, given.category, *given.tags, *given.entities
-        )
-        if is_blank(given.statement):
-            raise ConfigurationError(
-                "that says nothing", reason="empty", hint="state a fact in words"
-            )
+        self._require_sayable(given)
         with self.shelf.changing() as base:
-            now_us = self.shelf.now_us()
-            intake = Intake(
-                viewer.user, "contribution", "contribution", given.statement, given.statement,
-                "note", "person", now_us, title=given.title, domain=given.domain,
-            )  # fmt: skip
             if there := _contributed(base, viewer, given.statement):
                 return base.items[there], False
             _require_patience(base, viewer)
+            now_us = self.shelf.now_us()
+            intake = _intake(viewer, given, now_us)
             (kept,) = entered(base, [intake], now_us)
             new = intake.item_id not in base.items
             if new:
@@ -107,6 +97,16 @@ class Memory:
             act = Act(kept.item.id, "create", viewer.user, "", kept.item.state, now_us)
             more = Changes(intakes=(intake,))
             return put(self.shelf, [kept], [act] if new else [], more)[0], new
+
+    def _require_sayable(self, given: Contribution) -> None:
+        require_domain(given.domain)
+        self.shelf.refuse_secrets(
+            given.statement, given.title, given.category, *given.tags, *given.entities
+        )
+        if is_blank(given.statement):
+            raise ConfigurationError(
+                "that says nothing", reason="empty", hint="state a fact in words"
+            )
 
     # What people make of it.
 
@@ -235,6 +235,13 @@ class Memory:
 def labels_of(kept: Kept) -> list[str]:
     """Why a reviewer should look twice: labels of sensitivity."""
     return sorted(sensitivity(kept.item.statement))
+
+
+def _intake(viewer: Viewer, given: Contribution, now_us: int) -> Intake:
+    return Intake(
+        viewer.user, "contribution", "contribution", given.statement, given.statement, "note",
+        "person", now_us, title=given.title, domain=given.domain,
+    )  # fmt: skip
 
 
 def _untold(base: Base, viewer: Viewer, ids: Sequence[str]) -> list[str]:

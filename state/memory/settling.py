@@ -70,7 +70,7 @@ def name_contradiction(
     severity: str | None = None, suggested: str | None = None,
 ) -> Named:  # fmt: skip
     """A person says that two items contradict each other."""
-    shelf.require_decent(explanation, severity or "", suggested or "")
+    shelf.refuse_secrets(explanation, severity or "", suggested or "")
     with shelf.changing() as base:
         one, other = (require(base, id_, viewer).item for id_ in ids)
         if one.id == other.id or not comparable(one, other):
@@ -90,7 +90,7 @@ def settle(
 ) -> Resolution:
     """Settle a pair; the first of `ids` is `a`. Raises `ConfigurationError`: `already_resolved`,
     `not_found` or a refusal."""
-    shelf.require_decent(by.merged_statement, *(by.scopes or ()))
+    shelf.refuse_secrets(by.merged_statement, *(by.scopes or ()))
     with shelf.changing() as base:
         a, b = (require(base, id_, viewer) for id_ in ids)
         if pair(*ids) in base.settled_pairs:

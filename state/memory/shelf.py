@@ -65,7 +65,7 @@ class Shelf:
             self._last_us = max(self._clock_us(), self._last_us + 1)
             return self._last_us
 
-    def require_decent(self, *texts: str) -> None:
+    def refuse_secrets(self, *texts: str) -> None:
         """Raises `ConfigurationError` (`secret`) for what somebody typed that nobody may keep."""
         if any(map(self._holds_secret, texts)):
             raise ConfigurationError(

@@ -25,7 +25,7 @@ def said(text):
 def test_what_is_set_aside_ends_with_its_clause(text, aside):
     found = contrast(text)
 
-    assert (found and found[1]) == aside
+    assert (found and found.aside) == aside
 
 
 CONTRASTS = [
@@ -79,6 +79,20 @@ def test_what_is_set_aside_of_the_same_kind_goes_without_saying(one, other):
 )
 def test_words_that_are_set_aside_are_words_of_their_own(one, other):
     assert relation(said(one), said(other)).kind == "similar"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This is a no deploy zone",
+        "En prod, ne pas déployer le vendredi",
+        "On a pas besoin de tests le vendredi",
+        "On Fridays, no deploys",
+        "Do not delete logs but archive them",
+    ],
+)
+def test_what_forbids_something_sets_nothing_aside(text):
+    assert ("not", "yes") in reading(text).qualifiers
 
 
 def test_a_clause_with_a_verb_is_a_statement_and_not_set_aside():
