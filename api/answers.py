@@ -31,6 +31,8 @@ _STATUS_BY_REASON = {
     "transition": 409,
     "directive": 409,
     "no_room": 409,
+    "exists": 409,
+    "changed": 409,
     "too_large": 413,
     "too_many": 429,
     "too_many_failures": 429,

@@ -19,12 +19,15 @@ Statement = Annotated[str, Meta(min_length=1, max_length=1000)]
 Title = Annotated[str, Meta(min_length=1, max_length=200)]
 Word = Annotated[str, Meta(max_length=100)]
 Words = Annotated[list[Word], Meta(max_length=50)]
+Revision = Annotated[str, Meta(max_length=100)]
+"""The item as somebody saw it; what was changed since is refused (`changed`). "": not asked."""
 Audience = Annotated[str, Meta(max_length=1000)]
 BULK = ("category", "domain", "tags", "tags_add", "tags_remove", "audience", "title", "content")
 """What may be changed for many items at once."""
 
 
 class PatchBody(Fields):
+    revision: Revision = ""
     title: Title | UnsetType | None = UNSET
     content: Statement | UnsetType | None = UNSET
     category: Word | UnsetType | None = UNSET
@@ -42,7 +45,7 @@ class BulkUpdates(PatchBody):
 
 def said(body: PatchBody) -> dict[str, Any]:
     """What was given, null as None."""
-    names = body.__struct_fields__
+    names = [name for name in body.__struct_fields__ if name != "revision"]
     given = {name: getattr(body, name) for name in names if getattr(body, name) is not UNSET}
     return {name: value for name, value in given.items() if name[:5] != "tags_" or value}
 

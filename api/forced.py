@@ -60,7 +60,7 @@ class _Forced:
         return self._if_configured("session-collector", "run_session_collector", ask, hint)
 
     def memory(self, ask: Ask) -> dict[str, Any]:
-        hint = "no settings turn it on: this version takes up no notes, so leave the call out"
+        hint = "it needs no settings: `sessionwatch processors` says why `notes` is not here"
         return self._if_configured("corporate-memory", "run_corporate_memory", ask, hint)
 
     def _if_configured(self, job: str, action: str, ask: Ask, hint: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from api.editing import (
     Audience,
     BulkUpdates,
     PatchBody,
+    Revision,
     Statement,
     Title,
     audience,
@@ -27,7 +28,7 @@ from api.memory import PageQuery, discreet
 from api.parts import Parts
 from core.errors import ConfigurationError
 from knowledge.governance import BATCH, Act, Decision
-from knowledge.values import Viewer
+from knowledge.values import Viewer, revision
 from state.memory.governing import findings
 from state.memory.showing import Showing
 from state.memory.values import Kept
@@ -47,9 +48,11 @@ class ActBody(Fields):
     reason: Reason = ""
     audience: Audience | None = None
     review_by: date | None = None
+    revision: Revision = ""
 
 
 class EditBody(Fields):
+    revision: Revision = ""
     title: Title | None = None
     content: Statement | None = None
 
@@ -132,6 +135,7 @@ class _Governing:
 
     def act(self, act: Act) -> Callable[[Ask], dict[str, Any]]:
         def perform(ask: Ask) -> dict[str, Any]:
+            discreet(ask)
             ask.note.resource = ask.query.item_id
             viewer = self._viewer(ask)
             decision = self._decision(act, viewer, ask.body)
@@ -145,13 +149,14 @@ class _Governing:
         body: EditBody = ask.body
         given = {name: value for name, value in (("title", body.title), ("content", body.content))
                  if value is not None}  # fmt: skip
-        return self._edit(ask, ask.query.item_id, given)
+        return self._edit(ask, ask.query.item_id, given, body.revision)
 
     def patch(self, ask: Ask) -> dict[str, Any]:
         discreet(ask)
-        return self._edit(ask, ask.path["item_id"], said(ask.body))
+        return self._edit(ask, ask.path["item_id"], said(ask.body), ask.body.revision)
 
     def batch(self, ask: Ask) -> dict[str, Any]:
+        discreet(ask)
         body: BatchBody = ask.body
         if body.action not in BATCH:
             raise ConfigurationError(
@@ -196,16 +201,16 @@ class _Governing:
         query: AuditQuery = ask.query
         return self._desk.audit.page(query.limit, query.after, "corporate_memory", query.actor)
 
-    def _edit(self, ask: Ask, id_: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _edit(self, ask: Ask, id_: str, given: Mapping[str, Any], revision: str) -> dict[str, Any]:
         ask.note.resource = id_
         ask.note.params["fields"] = sorted(given)
-        return _changed(self._apply(ask, id_, given))
+        return _changed(self._apply(ask, id_, given, revision))
 
-    def _apply(self, ask: Ask, id_: str, given: Mapping[str, Any]) -> Kept:
+    def _apply(self, ask: Ask, id_: str, given: Mapping[str, Any], revision: str = "") -> Kept:
         memory, viewer = self._desk.memory, self._viewer(ask)
         with memory.shelf.changing() as base:
             tags = base.items[id_].item.tags if base.visible(id_, viewer) else ()
-            return memory.governing.edit(id_, viewer, contents(given, tags))
+            return memory.governing.edit(id_, viewer, contents(given, tags), revision)
 
     def _each(
         self, ask: Ask, verb: str, ids: Iterable[str], act: Callable[[str], Kept]
@@ -223,10 +228,10 @@ class _Governing:
 
     def _decision(self, act: Act, viewer: Viewer, body: ActBody | BatchBody) -> Decision:
         groups = None if body.audience is None else audience(body.audience)
-        day = body.review_by if isinstance(body, ActBody) else None
-        review_by_us = midnight_us(day) if day else None
+        one = body if isinstance(body, ActBody) else ActBody()
+        review_by_us = midnight_us(one.review_by) if one.review_by else None
         now_us = self._desk.memory.shelf.now_us()
-        return Decision(act, viewer.user, now_us, body.reason, groups, review_by_us)
+        return Decision(act, viewer.user, now_us, body.reason, groups, review_by_us, one.revision)
 
     def _viewer(self, ask: Ask) -> Viewer:
         return self._desk.memory.viewer(ask.who)
@@ -241,4 +246,5 @@ def _changed(kept: Kept) -> dict[str, Any]:
         "id": item.id, "status": item.state, "approved_by": item.approved_by or None,
         "mandate_asked_by": item.mandate_asked_by or None,
         "mandated_by": item.mandated_by or None, "warnings": findings(item),
+        "revision": revision(item),
     }  # fmt: skip

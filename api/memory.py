@@ -7,6 +7,7 @@ them: 404, in every list, figure and vote alike. The paths are those the predece
 from typing import Annotated, Any
 
 from msgspec import Meta, field
+from starlette.responses import Response
 
 from api.editing import Statement, Title, Word, Words
 from api.endpoints import READERS, Ask, Endpoint, Fields
@@ -23,7 +24,13 @@ from state.memory.showing import Showing, Wanted
 PAGE_ITEMS_MAX = 200
 Page = Annotated[int, Meta(ge=1, le=1_000_000)]
 PerPage = Annotated[int, Meta(ge=1, le=PAGE_ITEMS_MAX)]
-_CONTENT = ("title", "content", "explanation", "merged_content", "suggested_resolution", "updates")
+PERSONAL = "personal"
+"""What the audit calls an item that nobody but its owner knows of."""
+_AUDITED = frozenset({
+    "action", "audience", "is_personal", "item_id", "item_ids", "item_a_id", "item_b_id", "people",
+    "resolution", "review_by", "revision", "valid_until", "vote",
+})  # fmt: skip
+"""Parameters that say nothing of what is known."""
 
 
 class ListQuery(Fields):
@@ -91,7 +98,8 @@ def endpoints(parts: Parts) -> list[Endpoint]:
         _post(f"{item}/dismiss", here.dismiss, "Leave it out of one's bundle.", "dismiss"),
         Endpoint(
             "DELETE", f"{item}/dismiss", here.undismiss, "Have it in one's bundle again.", READERS,
-            action="corporate_memory.undismiss", resource="{item_id}", errors=(404,), legacy=True,
+            action="corporate_memory.undismiss", resource="{item_id}", status=204, errors=(404,),
+            legacy=True,
         ),
     ]  # fmt: skip
 
@@ -161,7 +169,7 @@ class _Reading:
                 tuple(body.tags), tuple(body.entities),
             ),
         )  # fmt: skip
-        ask.note.resource = kept.item.id
+        self._tell(ask, kept.item.id)
         # That somebody else has said it, and what became of that, is not for everybody.
         shown = self._shown(ask)
         seen = shown.base.visible(kept.item.id, shown.viewer)
@@ -178,23 +186,33 @@ class _Reading:
                 "a vote is 1, -1 or 0", reason="bad_parameter", hint="0 takes it back"
             )
         id_ = ask.path["item_id"]
+        self._tell(ask, id_)
         return {"id": id_, **self._desk.memory.vote(self._viewer(ask), id_, ask.body.vote)}
 
     def personal(self, ask: Ask) -> dict[str, Any]:
         """The answer has the id the item has from now on."""
         value: bool = ask.body.is_personal
+        self._tell(ask, ask.path["item_id"])
         kept = self._desk.memory.governing.make_personal(
             ask.path["item_id"], self._viewer(ask), value=value
         )
         return {"id": kept.item.id, "is_personal": kept.item.personal, "status": kept.item.state}
 
     def dismiss(self, ask: Ask) -> dict[str, Any]:
+        self._tell(ask, ask.path["item_id"])
         self._desk.memory.dismiss(self._viewer(ask), ask.path["item_id"], dismissed=True)
         return {"id": ask.path["item_id"], "dismissed": True}
 
-    def undismiss(self, ask: Ask) -> dict[str, Any]:
+    def undismiss(self, ask: Ask) -> Response:
+        self._tell(ask, ask.path["item_id"])
         self._desk.memory.dismiss(self._viewer(ask), ask.path["item_id"], dismissed=False)
-        return {"id": ask.path["item_id"], "dismissed": False}
+        return Response(status_code=204)
+
+    def _tell(self, ask: Ask, id_: str) -> None:
+        """Which item it is about. Reviewers read the audit, so a personal one has no name there."""
+        kept = self._desk.memory.base().items.get(id_)
+        mine = kept is not None and kept.item.personal and kept.item.owner == self._viewer(ask).user
+        ask.note.resource = PERSONAL if mine else id_
 
     def _viewer(self, ask: Ask) -> Viewer:
         return self._desk.memory.viewer(ask.who)
@@ -204,9 +222,8 @@ class _Reading:
 
 
 def discreet(ask: Ask) -> None:
-    """What items say is in their tables, from which it can be erased, and not in the audit."""
-    for name in _CONTENT:
-        ask.note.params.pop(name, None)
+    """What people write is in their tables, from which it can be erased, and not in the audit."""
+    ask.note.params = {k: v for k, v in ask.note.params.items() if k in _AUDITED}
 
 
 def _bundle(made: Bundle) -> dict[str, Any]:

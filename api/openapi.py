@@ -120,7 +120,8 @@ def _in_query(declared: type[Fields], components: dict[str, Any]) -> list[dict[s
 
 def _responses(one: Endpoint) -> dict[str, Any]:
     content = {one.media: {"schema": {"type": "string" if one.media != _JSON else "object"}}}
-    good = {"description": one.about, **({} if 300 <= one.status < 400 else {"content": content})}
+    empty = one.status == 204 or 300 <= one.status < 400
+    good = {"description": one.about, **({} if empty else {"content": content})}
     wrong = {str(code): _error(one) for code in sorted(_error_codes(one))}
     led = {"303": {"description": "A person is led to /login."}} if _leads_to_login(one) else {}
     return {str(one.status): good, **led, **wrong}

@@ -17,6 +17,7 @@ from api.gate import Forbidden
 from api.parts import Parts
 from core.acting import ADMIN
 from core.errors import ConfigurationError, TransientError
+from core.keys import NOTE_FILE
 from core.uploads import Arrival, Encoding, Stored, place_of
 
 BODY_BYTES_MAX = 1 << 40
@@ -76,6 +77,11 @@ def endpoints(parts: Parts) -> list[Endpoint]:
             READERS, query=LegacyQuery, action="session.upload", resource="uploads", streams=True,
             legacy=True, body_bytes_max=BODY_BYTES_MAX, errors=_ERRORS,
         ),
+        Endpoint(
+            "POST", "/api/upload/local-md", here.send_note, "A person's note, in place of theirs.",
+            READERS, query=LookQuery, action="session.upload", resource="uploads", streams=True,
+            legacy=True, body_bytes_max=BODY_BYTES_MAX, errors=_ERRORS,
+        ),
     ]  # fmt: skip
 
 
@@ -127,6 +133,14 @@ class _Uploads:
             )  # fmt: skip
         stored = self._take(ask, Arrival(_sender(ask), name, _encoding(ask), query.replace), chunks)
         return {"status": "ok", "filename": place_of(name).path, "size": stored.size_bytes}
+
+    def send_note(self, ask: Ask) -> dict[str, Any]:
+        """Whatever the file is called at the other end, there is one note of each person."""
+        chunks = _chunks(ask)
+        if boundary := boundary_of(ask.request.headers.get("content-type", "")):
+            _, chunks = file_of(boundary, chunks)
+        arrival = Arrival(_sender(ask), NOTE_FILE, _encoding(ask), replace=True)
+        return {"status": "ok", "size": self._take(ask, arrival, chunks).size_bytes}
 
     def _take(self, ask: Ask, arrival: Arrival, chunks: Iterable[bytes]) -> Stored:
         params = ask.note.params

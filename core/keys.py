@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
+NOTE_FILE = "CLAUDE.local.md"
+"""What a person's note is called, directly in their folder."""
 _ESCAPED = re.compile(rb"\\(\\|x[0-9a-f]{2})")
 _SESSION_SUFFIX = re.compile(r"\.jsonl?(\.gz|\.zst)?$")
 _PIECE = re.compile(r"(?:^|/)(?:(ses_[^/]+)/)?(?:msg|prt)_[^/]*\.json(?:\.gz|\.zst)?$")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from core.errors import ConfigurationError
-from core.keys import SessionKey
+from core.keys import NOTE_FILE, SessionKey
 from core.ledger import LedgerEntry
 
 Encoding = Literal["", "gzip", "zstd"]
@@ -76,7 +76,7 @@ def place_of(path: str) -> Place:
         raise _refused("the path is too long")
     if not all(_PART.fullmatch(part) for part in parts):
         raise _refused("a name in the path may not be")
-    if not parts[-1].endswith(SUFFIXES):
+    if not parts[-1].endswith(SUFFIXES) and parts != (NOTE_FILE,):
         raise _refused("no session is called so")
     return Place(parts, encoding)
 

@@ -20,6 +20,7 @@ from knowledge.rendering import (
     line,
     mandatory_file,
     mandatory_name,
+    told,
 )
 from knowledge.scan import scan
 from knowledge.values import Item, Viewer
@@ -86,13 +87,13 @@ def bundle(
     gone = {left.item_id for left in out}
     must = [e for e in mine if e.item.state == "mandatory" and e.item.id not in gone]
     may = [e for e in mine if e.item.state == "approved" and e.item.id not in gone]
-    told = _mandatory(must, int(budget_tokens * MANDATORY_SHARE))
-    cost = sum(mandatory_tokens(e) for e in told)
+    binding = _mandatory(must, int(budget_tokens * MANDATORY_SHARE))
+    cost = sum(mandatory_tokens(e) for e in binding)
     chosen = _approved(may, budget_tokens - cost)
     return _bundle(
-        told,
+        binding,
         chosen,
-        [*out, *_over("mandatory_share", must, told), *_over("budget", may, chosen)],
+        [*out, *_over("mandatory_share", must, binding), *_over("budget", may, chosen)],
         budget_tokens,
     )
 
@@ -116,7 +117,7 @@ def _out(
 ) -> LeftOut | None:
     if item.valid_until_us is not None and item.valid_until_us <= now_us:
         return LeftOut(item.id, "expired")
-    if findings := scan(f"{item.title}\n{item.statement}"):
+    if findings := scan(told(item)):
         return LeftOut(item.id, "directive", findings[0].reason)
     if item.state == "mandatory":
         return None
@@ -127,12 +128,12 @@ def _out(
 
 def _mandatory(entries: list[Entry], room: int) -> list[Entry]:
     """The surest first; the ones that no longer fit are left out and told."""
-    told = []
+    chosen = []
     for entry in sorted(entries, key=lambda e: (-e.confidence, e.item.id)):
         if (cost := mandatory_tokens(entry)) <= room:
-            told.append(entry)
+            chosen.append(entry)
             room -= cost
-    return told
+    return chosen
 
 
 def _approved(entries: list[Entry], room: int) -> list[Entry]:

@@ -5,14 +5,14 @@ refused. Acts return the changed item or a refusal, never half of both, and a te
 approved is the text they saw: who changes it sends it back to review.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any, Literal
 
 from knowledge.confidence import MONTH_US
-from knowledge.text import normalised
-from knowledge.values import Item, State, Viewer, item_id
+from knowledge.text import is_blank, normalised
+from knowledge.values import Item, State, Viewer, item_id, revision
 
 Act = Literal["approve", "mandate", "unmandate", "reject", "revoke", "expire", "edit"]
 
@@ -70,7 +70,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What somebody wants of an item. `audience` None: as it is."""
+    """What somebody wants of an item. `audience` None: as it is. `revision`: the item as they saw
+    it; "" if they do not say."""
 
     act: Act
     actor: str
@@ -78,6 +79,7 @@ class Decision:
     reason: str = ""
     audience: tuple[str, ...] | None = None
     review_by_us: int | None = None
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def decided(item: Item, decision: Decision) -> Item | Refusal:
     Mandating needs a second person: by whoever approved the item or by nobody before, it
     approves the item and asks for a mandate, which another reviewer then gives by the same act.
     """
+    if stale := outdated(item, decision.revision):
+        return stale
     act = decision.act
     target = TRANSITIONS.get((item.state, act))
     if target is None or act == "edit":
@@ -114,18 +118,12 @@ def decided(item: Item, decision: Decision) -> Item | Refusal:
     return replace(_decided(item, target, decision), approved_by=approver, mandate_asked_by="")
 
 
-def decided_all(
-    items: Iterable[Item], decision: Decision
-) -> tuple[tuple[Item, ...], tuple[Refusal, ...]]:
-    """One decision about many items: each stands alone, none fails another."""
-    results = [
-        decided(item, decision)
-        if decision.act in BATCH
-        else Refusal(item.id, "not_in_batch", f"{decision.act} is done to one item at a time")
-        for item in items
-    ]
-    changed = tuple(result for result in results if isinstance(result, Item))
-    return changed, tuple(result for result in results if isinstance(result, Refusal))
+def outdated(item: Item, seen: str) -> Refusal | None:
+    """Why nothing is done to an item that is not as somebody saw it; None if it is, or if they do
+    not say."""
+    if seen in ("", revision(item)):
+        return None
+    return Refusal(item.id, "changed", "somebody changed it meanwhile: look at it again")
 
 
 def edited(item: Item, edit: Edit, actor: str) -> Item | Refusal:
@@ -134,14 +132,14 @@ def edited(item: Item, edit: Edit, actor: str) -> Item | Refusal:
     Somebody's wider audience is other people's instruction, so that goes to review as well.
     """
     values = {name: value for name, value in _fields(edit) if value is not UNSET}
-    if any(not str(values.get(name, "x")).strip() for name in ("title", "statement")):
+    if any(is_blank(str(values.get(name, "x"))) for name in ("title", "statement")):
         return Refusal(item.id, "empty", "title and statement cannot be empty")
     changed = replace(item, **values)
     if item.personal and actor != item.owner:
         return Refusal(item.id, "personal", "a personal item is its owner's")
     if not _says_more(item, changed):
         return changed
-    return _unapproved(replace(changed, state=TRANSITIONS[item.state, "edit"]))
+    return replace(_anew(item), **values)
 
 
 def personal(item: Item, viewer: Viewer, *, value: bool) -> Item | Refusal:
@@ -155,7 +153,7 @@ def personal(item: Item, viewer: Viewer, *, value: bool) -> Item | Refusal:
         return item
     owner = item.owner if value else ""
     fresh = item_id(item.statement, scope=item.scope, owner=owner)
-    return _unapproved(replace(item, id=fresh, personal=value, state="pending"))
+    return replace(_anew(item), id=fresh, personal=value)
 
 
 def due(item: Item, now_us: int) -> Literal["review", "expire"] | None:
@@ -207,8 +205,12 @@ def _over(item: Item, now_us: int) -> bool:
     return item.valid_until_us is not None and item.valid_until_us <= now_us
 
 
-def _unapproved(item: Item) -> Item:
-    return replace(item, approved_by="", mandated_by="", mandate_asked_by="")
+def _anew(item: Item) -> Item:
+    """Under review, as if nobody had decided; that it was replaced ends it no more."""
+    return replace(
+        item, state="pending", approved_by="", mandated_by="", mandate_asked_by="",
+        superseded_by="", valid_until_us=None if item.superseded_by else item.valid_until_us,
+    )  # fmt: skip
 
 
 def _fields(edit: Edit) -> list[tuple[str, Any]]:

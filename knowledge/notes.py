@@ -70,16 +70,16 @@ def statements(document: str, *, known_entities: Iterable[str] = ()) -> tuple[No
     found: dict[str, NoteStatement] = {}
     for block in _blocks(_blanked(document)):
         for sentence in _SENTENCE_END.split(block.text):
-            if _is_statement(sentence):
-                said = _statement(sentence.strip(), block, known)
-                found.setdefault(said.id, said)
+            text = sentence.strip()
+            if _is_statement(text) and (id_ := item_id(text)) not in found:
+                found[id_] = _statement(id_, text, block, known)
     return tuple(found.values())
 
 
-def _statement(text: str, block: _Block, known: tuple[str, ...]) -> NoteStatement:
+def _statement(id_: str, text: str, block: _Block, known: tuple[str, ...]) -> NoteStatement:
     context = " ".join((*block.headings, text))
     return NoteStatement(
-        id=item_id(text),
+        id=id_,
         text=text,
         title=_title(text),
         headings=block.headings,

@@ -9,10 +9,11 @@ having the same qualifiers is transitive and no chain of rewordings ends in a co
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
+from knowledge.contrast import contrast
 from knowledge.opposites import FLIPPED_BY_NOT, POLES
 from knowledge.quantities import Found, calendar, quantities
 from knowledge.text import unaccented, visible
@@ -48,6 +49,8 @@ _ELIDED = re.compile(r"(?i)(?<!\w)(?:l|d|n|s|j|c|m|t|qu)['’](?=\w)")
 # what people write.
 _MARK_FIRST, _MARKS = 0xE000, 6400
 _NUMBER_BEFORE = re.compile(r"\d[\s-]?$")
+STATEMENT_WORDS_MIN = 2
+"""With fewer words that are no qualifiers nothing is said from which something is set aside."""
 _NEGATION_REACH = 4
 """Words between a negator and the word it turns round, at most."""
 _FRENCH_NOT = frozenset({"pas", "jamais", "plus", "aucun", "aucune", "rien"})
@@ -93,7 +96,25 @@ class Difference:
 
 @lru_cache(maxsize=65536)
 def reading(text: str) -> Reading:
-    """What a statement says in qualifiers and in other words."""
+    """What a statement says in qualifiers and in other words.
+
+    What it sets aside goes without saying if it is of the kinds that are said ("monthly, not
+    weekly"); else its words are words of their own ("from billing, ≠sales").
+    """
+    if not (parts := contrast(visible(text))):
+        return _read(text)
+    said, aside = _read(parts.said), _read(parts.aside)
+    if _values(aside).keys() <= _values(said).keys() and aside.qualifiers - said.qualifiers:
+        return said
+    if not parts.behind or len(said.content) < STATEMENT_WORDS_MIN:
+        return _read(text)  # "On Fridays, no deploys" forbids something.
+    marked = tuple(
+        f"≠{word}" for word in sorted({*aside.content, *map(" ".join, aside.qualifiers)})
+    )
+    return replace(said, content=said.content | {*marked}, order=(*said.order, *marked))
+
+
+def _read(text: str) -> Reading:
     text = _ELIDED.sub("", _CONTRACTED.sub(" not", visible(text)))
     names, plain = _identifiers(text)
     amounts, rest = quantities(_PHRASE.sub(lambda m: _PHRASES[m[0]], unaccented(plain)))
@@ -110,6 +131,13 @@ def reading(text: str) -> Reading:
         order=tuple(by_mark.get(t) or _step(t) for t in tokens if t in by_mark or _step(t)),
         subject=frozenset(name.found for name in names if name.place < verb_at),
     )
+
+
+def _values(said: Reading) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for kind, value in said.qualifiers:
+        found.setdefault(kind, set()).add(value)
+    return found
 
 
 def diff(left: str, right: str) -> tuple[Difference, ...]:

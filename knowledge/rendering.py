@@ -40,6 +40,11 @@ class Entry:
     people: int = 1
 
 
+def told(item: Item) -> str:
+    """Everything of an item that somebody wrote and an agent reads."""
+    return "\n".join((item.title, item.statement, item.scope))
+
+
 def line(entry: Entry) -> str:
     """One item as a list entry with its provenance, always exactly one line."""
     item = entry.item

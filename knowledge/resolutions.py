@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from knowledge.governance import Decision, Refusal, decided
+from knowledge.text import is_blank
 from knowledge.values import Item, item_id
-from knowledge.visibility import DELIVERED
+from knowledge.visibility import DELIVERED, WITHDRAWN
 
 ConflictChoice = Literal["kept_a", "kept_b", "merged", "both_valid"]
 DuplicateChoice = Literal["duplicate", "different", "dismissed"]
@@ -70,6 +71,10 @@ def duplicate_resolved(a: Item, b: Item, by: Settlement) -> Resolution | Refusal
 
 def _kept(kept: Item, replaced: Item, by: Settlement) -> Resolution | Refusal:
     in_force = replaced.state in DELIVERED
+    if not in_force and kept.state in WITHDRAWN:
+        # Else nothing of the fact would be left, and each could be replaced by the other.
+        hint = f"{kept.id} is {kept.state}: keep the other one, or approve it first"
+        return Refusal(kept.id, "transition", hint)
     stays = _approved(kept, by) if in_force and kept.state not in DELIVERED else kept
     if isinstance(stays, Refusal):
         return stays
@@ -81,7 +86,7 @@ def _kept(kept: Item, replaced: Item, by: Settlement) -> Resolution | Refusal:
 
 def _merged(a: Item, b: Item, by: Settlement) -> Resolution | Refusal:
     text = by.merged_statement.strip()
-    if not text:
+    if is_blank(text):
         return Refusal(a.id, "no_statement", "give the merged statement")
     fresh = replace(
         a,

@@ -26,6 +26,11 @@ def visible(text: str) -> str:
     return unicodedata.normalize("NFKC", kept)
 
 
+def is_blank(text: str) -> bool:
+    """Whether there is not one letter or digit in it that anybody sees."""
+    return not any(map(str.isalnum, visible(text)))
+
+
 def is_hidden(char: str) -> bool:
     """Whether a character shows nothing: zero-width, bidirectional, tags, controls."""
     return unicodedata.category(char) in ("Cf", "Cc", "Co", "Cs") and char not in _KEPT_CONTROLS

@@ -83,6 +83,14 @@ def item_id(statement: str, *, scope: str = ORG, owner: str = "") -> str:
     return _digest("ki_", normalised(statement), scope, owner)
 
 
+def revision(item: Item) -> str:
+    """Names the item as a person sees it who decides: what it says, for whom, where it stands."""
+    return _digest(
+        "", item.statement, item.title, item.scope, *item.audience, item.state, item.approved_by,
+        item.mandate_asked_by, item.mandated_by,
+    )  # fmt: skip
+
+
 def evidence_id(session: str, turn: str, quote: str) -> str:
     """`ev_` and 16 hex digits: the same words of the same turn are evidence once."""
     return _digest("ev_", session, turn, normalised(quote))

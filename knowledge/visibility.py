@@ -7,6 +7,7 @@ what it refuses is told apart from what does not exist by nobody.
 from knowledge.values import EVERYONE, Item, State, Viewer
 
 DELIVERED: frozenset[State] = frozenset({"approved", "mandatory"})
+WITHDRAWN: frozenset[State] = frozenset({"rejected", "revoked", "expired"})
 
 
 def visible(item: Item, viewer: Viewer) -> bool:

@@ -10,13 +10,24 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from core.errors import TransientError
+from core.errors import PermanentError, TransientError
+from core.keys import NOTE_FILE
 from knowledge.notes import NoteStatement, statements
 from processors.base import Document
 from processors.verifying.redaction import PLACEHOLDER, Redactor
 
-NOTES_FILE = "CLAUDE.local.md"
+BYTES_MAX = 256 << 10
+"""A larger note is no note: an agent is told all of it at each start."""
+STATEMENTS_MAX = 300
+"""All of them wait for a reviewer, and each is compared with all others."""
 _NO_CODE = "000000000000"
+# Codes tell equal secrets by a key; here they are left out, so any key will do.
+_REDACTOR = Redactor(b"\0" * 16)
+
+
+def holds_secret(text: str) -> bool:
+    """Whether something in a text is to be redacted."""
+    return bool(_REDACTOR.redact(text).findings)
 
 
 class NoteStatements(NamedTuple):
@@ -41,15 +52,16 @@ class Notes:
     version = 1
     kind: Literal["document"] = "document"
     pace_s = 1.0
-    match = (NOTES_FILE,)
+    match = (NOTE_FILE,)
     tables: Mapping[str, type] = MappingProxyType({"note_statements": NoteStatements})
 
-    def __init__(self) -> None:
-        # Codes tell equal secrets by a key; here they are left out, so any key will do.
-        self._redactor = Redactor(b"\0" * 16)
-
     def rows(self, document: Document) -> Iterator[NoteStatements]:
-        """Its statements in their order. Raises `TransientError` for what is no text."""
+        """Its statements in their order. Raises `TransientError` for what is no text, and
+        `PermanentError` for what is too much of it."""
+        if document.key.path.count("/") > 1:
+            return  # Of a project, and not written for all colleagues.
+        if len(document.data) > BYTES_MAX:
+            raise _too_much(f"the note has more than {BYTES_MAX >> 10} KiB")
         try:
             original = document.data.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -57,12 +69,21 @@ class Notes:
                 "the note is not UTF-8", reason="not_utf8",
                 hint="save it as UTF-8; it is read again when it changes",
             ) from error  # fmt: skip
-        redacted = self._redactor.redact(original)
-        starts = _line_starts(redacted.text)
-        places = _Places(original)
-        for said in statements(PLACEHOLDER.sub(_without_code, redacted.text)):
+        redacted = _REDACTOR.redact(original)
+        found = statements(PLACEHOLDER.sub(_without_code, redacted.text))
+        if len(found) > STATEMENTS_MAX:
+            raise _too_much(f"the note has {len(found)} statements")
+        starts, places = _line_starts(redacted.text), _Places(original)
+        for said in found:
             place, _ = redacted.original(starts[said.line - 1], starts[said.line - 1])
             yield _row(said, places.offset(place))
+
+
+def _too_much(what: str) -> PermanentError:
+    return PermanentError(
+        what, reason="too_large",
+        hint=f"up to {BYTES_MAX >> 10} KiB and {STATEMENTS_MAX} statements are read",
+    )  # fmt: skip
 
 
 class _Places:

@@ -106,11 +106,14 @@ def _text(place: int, name: str) -> str | None:
         handle = os.open(name, _READ, dir_fd=place)
     except OSError:
         return None
-    with open(handle, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or found.st_size > FILE_BYTES_MAX:
-            return None
-        return file.read(FILE_BYTES_MAX).decode("utf-8", "surrogateescape")
+            return None  # Looked at before it is opened as a file, which a folder cannot be.
+        with open(handle, "rb", closefd=False) as file:
+            return file.read(FILE_BYTES_MAX).decode("utf-8", "surrogateescape")
+    finally:
+        os.close(handle)
 
 
 def _carry_out(place: int, step: Operation) -> None:

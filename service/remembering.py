@@ -126,8 +126,11 @@ class Remembering:
 
 
 _FIGURES = """
-SELECT (SELECT count(DISTINCT "user") FROM files WHERE parse_filename(path) = 'CLAUDE.local.md'),
-       (SELECT count(*) FROM files JOIN ledger USING (file_id)
+WITH notes_of_people AS (
+    FROM files WHERE parse_filename(path) = 'CLAUDE.local.md' AND path NOT LIKE '%/%/%'
+)
+SELECT (SELECT count(DISTINCT "user") FROM notes_of_people),
+       (SELECT count(*) FROM notes_of_people JOIN ledger USING (file_id)
         WHERE processor = 'notes' AND NOT source_gone),
        (SELECT count(*) FROM note_statements),
        (SELECT count(*) FROM note_statements WHERE labels <> '')

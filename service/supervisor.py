@@ -39,8 +39,7 @@ from service.sweeping import Sweeping
 from service.tallier import Tallier
 from service.timer import Timer
 from service.uploads.part import part_of
-from service.wiring import build_engine, open_store, sources_of
-from state.operations.desk import Desk
+from service.wiring import build_engine, desk_over, open_store, sources_of
 from state.queries import Queries
 from state.store import Store
 from state.writer import Writer
@@ -92,10 +91,7 @@ class Service:
             expecting=lambda: self.pool.busy, inbox_max=limits.inbox_max,
             group_commits_max=limits.group_commits_max, group_rows_max=limits.group_rows_max,
         )  # fmt: skip
-        self.desk = Desk(
-            self.store.cursor, self.clock.now_us, self.clock.monotonic_s, self.store.identity,
-            settings.memory.budget_tokens,
-        )  # fmt: skip
+        self.desk = desk_over(self.store, settings, self.clock)
         self.model = model_part.part_of(
             settings, registry, self.desk, self.clock, self.instruments,
             stopping=self._stopping, user_of=disk.user_of,

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from core.keys import SessionKey, user_of
+from core.keys import NOTE_FILE, SessionKey, user_of
 from core.rows import Command, Receipt
+from core.seams import Clock
 from metrics.instruments import Instruments
-from processors.notes import NOTES_FILE
+from processors.notes import holds_secret
 from processors.registry import Registry
 from service.backfill import Pool
 from service.clock import SystemClock
@@ -46,8 +47,8 @@ def _homes(base: str) -> tuple[Source, ...]:
     """The note in each home and nothing else: no folder below a home is looked into."""
     if not base:
         return ()
-    note = f"*/{NOTES_FILE}"
-    return (Source.at(base, NOTES, patterns=(NOTES_FILE,), include=(note,), exclude=("*/*/*",)),)
+    note = f"*/{NOTE_FILE}"
+    return (Source.at(base, NOTES, patterns=(NOTE_FILE,), include=(note,), exclude=("*/*/*",)),)
 
 
 def open_store(settings: Settings, registry: Registry) -> Store:
@@ -62,12 +63,13 @@ def open_store(settings: Settings, registry: Registry) -> Store:
     )
 
 
-def desk_over(store: Store, settings: Settings) -> Desk:
-    """The desk of a database that no service runs on, by the system's clock."""
-    clock = SystemClock()
+def desk_over(store: Store, settings: Settings, clock: Clock | None = None) -> Desk:
+    """The desk of a database, by the system's clock if none is given."""
+    clock = clock or SystemClock()
     return Desk(
-        store.cursor, clock.now_us, clock.monotonic_s, store.identity, settings.memory.budget_tokens
-    )
+        store.cursor, clock.now_us, clock.monotonic_s, store.identity,
+        settings.memory.budget_tokens, holds_secret,
+    )  # fmt: skip
 
 
 def build_engine(

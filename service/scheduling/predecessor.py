@@ -173,6 +173,9 @@ def _others(environ: Mapping[str, str]) -> Iterator[tuple[str, Given]]:
     name = "SESSION_PIPELINE_STUCK_FILE_GRACE_SECONDS"
     if environ.get(name):
         yield "limits.stuck_file_s", Given(name, environ[name], Path())
+    name = "CORPORATE_MEMORY_HOME_BASE"
+    if environ.get(name):
+        yield "memory.homes", Given(name, environ[name], Path())
 
 
 def _sources(environ: Mapping[str, str]) -> Iterator[Entry]:

@@ -82,8 +82,7 @@ class SchedulerSettings:
     ] = "every 15m"
     collector: Annotated[str, schedule("when sessions are collected", or_off=True)] = "every 10m"
     memory: Annotated[
-        str,
-        schedule("when notes become knowledge; nothing takes them up in this version", or_off=True),
+        str, schedule("when the job `corporate-memory` looks at all notes", or_off=True)
     ] = "every 17m"
     retention: Annotated[str, schedule("when what was kept long enough is taken", or_off=True)] = (
         "daily 03:40"

@@ -109,8 +109,8 @@ VARIABLES = (
         "retention.tables",
     ),
     Variable(
-        "CORPORATE_MEMORY_HOME_BASE", "refused",
-        "this version takes up no notes from homes: remove it",
+        "CORPORATE_MEMORY_HOME_BASE", "mapped",
+        "where it is not set, no notes of homes are read; it was `/home` then", "memory.homes",
     ),
     Variable(
         "CORPORATE_MEMORY_DIR", "refused",

@@ -14,10 +14,8 @@ from knowledge.confidence import Confidence, confidence
 from knowledge.relations import Relation
 from knowledge.rendering import Entry
 from knowledge.values import Evidence, Viewer
-from knowledge.visibility import DELIVERED, delivered, visible
+from knowledge.visibility import DELIVERED, WITHDRAWN, delivered, visible
 from state.memory.values import Changes, Found, Kept, Move, Named, Proof, Settled
-
-WITHDRAWN = frozenset({"rejected", "revoked", "expired"})
 
 
 @dataclass(frozen=True)
@@ -76,13 +74,12 @@ class Base:
     def confidence(self, id_: str, now_us: int) -> Confidence:
         """Of the fact that this item is a wording of, with the evidence against it."""
         told = self._told(id_)
-        supporting = [_exposed(e, told) for e in self.evidence(id_)]
         against = [
             replace(_exposed(e, told), supports=False)
             for other in self.opponents(id_)
             for e in self.evidence(other)
         ]
-        return confidence(self.items[id_].item, [*supporting, *against], now_us)
+        return confidence(self.items[id_].item, [*self._supporting(id_), *against], now_us)
 
     def opponents(self, id_: str) -> list[str]:
         """One wording of each fact that contradicts this one and may hold."""
@@ -95,11 +92,17 @@ class Base:
         return sorted(found - {self.members[id_][0]})
 
     def entry(self, id_: str, now_us: int) -> Entry:
-        """The item as a bundle takes it, last confirmed when somebody last said so."""
+        """The item as a bundle takes it, last confirmed when somebody last said so who had not
+        been told it."""
         sure = self.confidence(id_, now_us)
         item = self.items[id_].item
-        last_us = max([item.confirmed_at_us, *(e.observed_at_us for e in self.evidence(id_))])
+        said_us = (e.observed_at_us for e in self._supporting(id_) if not e.exposed)
+        last_us = max([item.confirmed_at_us, *said_us])
         return Entry(replace(item, confirmed_at_us=last_us), sure.value, max(1, sure.people))
+
+    def _supporting(self, id_: str) -> list[Evidence]:
+        told = self._told(id_)
+        return [_exposed(e, told) for e in self.evidence(id_)]
 
     # Who sees what.
 

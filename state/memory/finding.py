@@ -42,7 +42,7 @@ FROM raw.note_statements r JOIN ledger l USING (generation) JOIN files f USING (
 _SESSIONS = """
 SELECT f."user", f.session, coalesce(r.turn_uuid, f.session || '@' || r.record_offset) AS turn,
        r.statement, r.quote, r.kind,
-       CASE r.extractor WHEN 'model' THEN 'llm' ELSE r.extractor END AS extractor,
+       r.extractor,
        coalesce(r.said_at_us, l.mtime_ns // 1000) AS observed_at_us,
        CASE WHEN r.scope = 'org' OR coalesce(r.scope_hint, '') = '' THEN 'org'
             ELSE r.scope || ':' || r.scope_hint END AS scope,

@@ -4,7 +4,7 @@ The rule: an act on an item that the actor may not see is an act on an item that
 refusal is raised and changes nothing; of several items each stands alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from core.errors import ConfigurationError
@@ -17,9 +17,11 @@ from knowledge.governance import (
     decided,
     due,
     edited,
+    outdated,
 )
 from knowledge.governance import personal as made_personal
 from knowledge.labels import DOMAINS
+from knowledge.rendering import told
 from knowledge.scan import scan
 from knowledge.values import Item, Viewer
 from state.memory.base import Base
@@ -39,6 +41,13 @@ class Contents:
     edit: Edit = field(default_factory=Edit)
     category: str | None = None
 
+    def texts(self) -> Iterator[str]:
+        """Whatever is given in words."""
+        given = [getattr(self.edit, f.name) for f in fields(Edit)] + [self.category]
+        for value in given:
+            yield from (one for one in (value if isinstance(value, tuple) else [value])
+                        if isinstance(one, str))  # fmt: skip
+
 
 class Governing:
     """Every method raises `ConfigurationError`: `not_found`, or the word of a refusal."""
@@ -49,29 +58,23 @@ class Governing:
 
     def decide(self, id_: str, viewer: Viewer, decision: Decision) -> Kept:
         """One act on one item."""
-        done, refused = self.decide_all([id_], viewer, decision)
-        if refused:
-            raise refusal(refused[0])
-        return done[0]
-
-    def decide_all(
-        self, ids: Sequence[str], viewer: Viewer, decision: Decision
-    ) -> tuple[list[Kept], list[Refusal]]:
-        """One act on many items: what was changed, and why the others were not."""
-        done: list[Kept] = []
-        refused: list[Refusal] = []
-        with self._shelf.changing():
-            for id_ in dict.fromkeys(ids):
-                result = self._decided(id_, viewer, decision)
-                done.append(result) if isinstance(result, Kept) else refused.append(result)
-        return done, refused
-
-    def edit(self, id_: str, viewer: Viewer, contents: Contents) -> Kept:
-        """New contents for an item; other words or a wider audience send it to review again."""
-        require_domain(contents.edit.domain)
+        self._shelf.refuse_secrets(decision.reason)
         with self._shelf.changing() as base:
             kept = require(base, id_, viewer)
-            result = edited(kept.item, contents.edit, viewer.user)
+            changed = replace(kept, item=self._decided(base, kept, decision))
+            act = _act(
+                kept, changed, decision.act, decision.actor, self._shelf.now_us(), decision.reason
+            )
+            return put(self._shelf, [changed], [act])[0]
+
+    def edit(self, id_: str, viewer: Viewer, contents: Contents, revision: str = "") -> Kept:
+        """New contents for an item; other words or a wider audience send it to review again.
+        `revision`: the item as they saw it, if they say."""
+        require_domain(contents.edit.domain)
+        self._shelf.refuse_secrets(*contents.texts())
+        with self._shelf.changing() as base:
+            kept = require(base, id_, viewer)
+            result = outdated(kept.item, revision) or edited(kept.item, contents.edit, viewer.user)
             if isinstance(result, Refusal):
                 raise refusal(result)
             category = kept.category if contents.category is None else contents.category
@@ -106,24 +109,17 @@ class Governing:
                 put(self._shelf, [new for _, new in changed], acts)
             return len(changed)
 
-    def _decided(self, id_: str, viewer: Viewer, decision: Decision) -> Kept | Refusal:
-        base = self._shelf.base()
-        if not base.visible(id_, viewer):
-            return Refusal(id_, "not_found", "it does not exist, or not for you")
-        kept = base.items[id_]
+    def _decided(self, base: Base, kept: Kept, decision: Decision) -> Item:
+        id_, item = kept.item.id, decided(kept.item, decision)
         if decision.act in ("approve", "mandate") and (found := findings(kept.item)):
             hint = f"change its words first: {', '.join(found)}"
-            return Refusal(id_, "directive", hint)
-        item = decided(kept.item, decision)
+            raise refusal(Refusal(id_, "directive", hint))
         if isinstance(item, Refusal):
-            return item
+            raise refusal(item)
         if item.state == "mandatory" and not self._fits(base, replace(kept, item=item)):
             hint = "the mandatory share of the bundle is full: unmandate or shorten another one"
-            return Refusal(id_, "no_room", hint)
-        now_us = self._shelf.now_us()
-        changed = replace(kept, item=item)
-        act = _act(kept, changed, decision.act, decision.actor, now_us, decision.reason)
-        return put(self._shelf, [changed], [act])[0]
+            raise refusal(Refusal(id_, "no_room", hint))
+        return item
 
     def _fits(self, base: Base, kept: Kept) -> bool:
         now_us = self._shelf.now_us()
@@ -191,7 +187,7 @@ def require(base: Base, id_: str, viewer: Viewer) -> Kept:
 
 def findings(item: Item) -> list[str]:
     """Why an item is not delivered: reasons of the directive scan."""
-    return list(dict.fromkeys(f.reason for f in scan(f"{item.title}\n{item.statement}")))
+    return list(dict.fromkeys(f.reason for f in scan(told(item))))
 
 
 def refusal(found: Refusal) -> ConfigurationError:

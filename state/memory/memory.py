@@ -13,18 +13,19 @@ from core.errors import ConfigurationError
 from core.identity import Identity
 from knowledge.bundle import BUDGET_TOKENS, Bundle, bundle
 from knowledge.labels import sensitivity
-from knowledge.values import Viewer
+from knowledge.text import is_blank
+from knowledge.values import Viewer, item_id
 from state.memory import finding
 from state.memory.base import Base
 from state.memory.erasing import erase
 from state.memory.governing import Governing, put, require, require_domain
 from state.memory.intake import Taken, entered, take
 from state.memory.shelf import Shelf
-from state.memory.values import Act, Changes, Intake, Kept
+from state.memory.values import CONTRIBUTION, Act, Changes, Intake, Kept
 from state.operations.book import Book
 
-BATCH = 500
-"""Intakes of one transaction."""
+BATCH = 50
+"""Intakes of one transaction: while it is written nobody reads the base."""
 PENDING_MAX = 200
 """Items of one person that wait for review; who has more must wait for the reviewers."""
 _LAST = 'SELECT item_id, "user", arg_max({value}, at_us) FROM {table} GROUP BY ALL'
@@ -47,12 +48,12 @@ class Memory:
 
     def __init__(
         self, book: Book, now_us: Callable[[], int], identity: Identity,
-        budget_tokens: int = BUDGET_TOKENS,
+        budget_tokens: int = BUDGET_TOKENS, holds_secret: Callable[[str], bool] = lambda _: False,
     ) -> None:  # fmt: skip
         self._book = book
         self._identity = identity
         self.budget_tokens = budget_tokens
-        self.shelf = Shelf(book, now_us, identity)
+        self.shelf = Shelf(book, now_us, identity, holds_secret)
         self.governing = Governing(self.shelf, budget_tokens)
 
     def base(self) -> Base:
@@ -82,16 +83,13 @@ class Memory:
 
     def contribute(self, viewer: Viewer, given: Contribution) -> tuple[Kept, bool]:
         """An item by hand, and whether it is new. Said before, it is evidence for what is there."""
-        require_domain(given.domain)
+        self._require_sayable(given)
         with self.shelf.changing() as base:
-            now_us = self.shelf.now_us()
-            intake = Intake(
-                viewer.user, "contribution", "contribution", given.statement, given.statement,
-                "note", "person", now_us, title=given.title, domain=given.domain,
-            )  # fmt: skip
-            if intake.evidence_id in base.evidence_ids:
-                return base.items[intake.item_id], False
+            if there := _contributed(base, viewer, given.statement):
+                return base.items[there], False
             _require_patience(base, viewer)
+            now_us = self.shelf.now_us()
+            intake = _intake(viewer, given, now_us)
             (kept,) = entered(base, [intake], now_us)
             new = intake.item_id not in base.items
             if new:
@@ -99,6 +97,16 @@ class Memory:
             act = Act(kept.item.id, "create", viewer.user, "", kept.item.state, now_us)
             more = Changes(intakes=(intake,))
             return put(self.shelf, [kept], [act] if new else [], more)[0], new
+
+    def _require_sayable(self, given: Contribution) -> None:
+        require_domain(given.domain)
+        self.shelf.refuse_secrets(
+            given.statement, given.title, given.category, *given.tags, *given.entities
+        )
+        if is_blank(given.statement):
+            raise ConfigurationError(
+                "that says nothing", reason="empty", hint="state a fact in words"
+            )
 
     # What people make of it.
 
@@ -216,19 +224,40 @@ class Memory:
         return frozenset(name for name, people in self.groups().items() if user in people)
 
     def _deliver(self, viewer: Viewer, ids: Sequence[str]) -> None:
-        if viewer.user.startswith("@"):
+        if viewer.user.startswith("@") or not _untold(self.base(), viewer, ids):
             return
         with self.shelf.changing() as base:
-            new = [id_ for id_ in ids if (id_, viewer.user) not in base.delivered]
-            if new:
-                now_us = self.shelf.now_us()
-                rows = tuple((id_, viewer.user, now_us) for id_ in new)
-                self.shelf.write(Changes(delivered=rows))
+            now_us = self.shelf.now_us()
+            rows = tuple((id_, viewer.user, now_us) for id_ in _untold(base, viewer, ids))
+            self.shelf.write(Changes(delivered=rows))
 
 
 def labels_of(kept: Kept) -> list[str]:
     """Why a reviewer should look twice: labels of sensitivity."""
     return sorted(sensitivity(kept.item.statement))
+
+
+def _intake(viewer: Viewer, given: Contribution, now_us: int) -> Intake:
+    return Intake(
+        viewer.user, "contribution", "contribution", given.statement, given.statement, "note",
+        "person", now_us, title=given.title, domain=given.domain,
+    )  # fmt: skip
+
+
+def _untold(base: Base, viewer: Viewer, ids: Sequence[str]) -> list[str]:
+    return [id_ for id_ in ids if (id_, viewer.user) not in base.delivered]
+
+
+def _contributed(base: Base, viewer: Viewer, statement: str) -> str:
+    """The item by which they said it by hand already, shared or kept to themselves since."""
+    ids = (item_id(statement), item_id(statement, owner=viewer.user))
+    mine = (
+        id_
+        for id_ in ids
+        for proof in base.proofs.get(id_, ())
+        if proof.source_type == CONTRIBUTION and proof.evidence.user == viewer.user
+    )
+    return next(mine, "")
 
 
 def _require_patience(base: Base, viewer: Viewer) -> None:

@@ -17,9 +17,9 @@ from knowledge.resolutions import (
     conflict_resolved,
     duplicate_resolved,
 )
-from knowledge.values import Item, Viewer
-from knowledge.visibility import comparable
-from state.memory.base import WITHDRAWN, Base
+from knowledge.values import Viewer
+from knowledge.visibility import WITHDRAWN, comparable
+from state.memory.base import Base
 from state.memory.governing import put, refusal, require
 from state.memory.shelf import Shelf
 from state.memory.values import About, Act, Changes, Kept, Named, Settled, contradiction_id, pair
@@ -70,6 +70,7 @@ def name_contradiction(
     severity: str | None = None, suggested: str | None = None,
 ) -> Named:  # fmt: skip
     """A person says that two items contradict each other."""
+    shelf.refuse_secrets(explanation, severity or "", suggested or "")
     with shelf.changing() as base:
         one, other = (require(base, id_, viewer).item for id_ in ids)
         if one.id == other.id or not comparable(one, other):
@@ -89,6 +90,7 @@ def settle(
 ) -> Resolution:
     """Settle a pair; the first of `ids` is `a`. Raises `ConfigurationError`: `already_resolved`,
     `not_found` or a refusal."""
+    shelf.refuse_secrets(by.merged_statement, *(by.scopes or ()))
     with shelf.changing() as base:
         a, b = (require(base, id_, viewer) for id_ in ids)
         if pair(*ids) in base.settled_pairs:
@@ -99,6 +101,11 @@ def settle(
         result = resolve(a.item, b.item, by)
         if isinstance(result, Refusal):
             raise refusal(result)
+        if known := [item.id for item in result.added if item.id in base.items]:
+            raise ConfigurationError(
+                f"these words are the item {known[0]} already", reason="exists",
+                hint="settle it with each of the two as duplicates",
+            )  # fmt: skip
         if about == "conflict":
             result = _for_all_wordings(base, ids, by, result)
         settled = _settled(base, about, ids, by, result)
@@ -146,7 +153,7 @@ def _write(
     shelf: Shelf, base: Base, by: Settlement, result: Resolution, settled: Sequence[Settled]
 ) -> None:
     changed = [replace(base.items[item.id], item=item) for item in result.changed]
-    added = [_added(base, item, by) for item in result.added]
+    added = [Kept(item, edited=True, created_at_us=by.at_us) for item in result.added]
     acts = [
         Act(
             kept.item.id, by.choice, by.actor,
@@ -156,13 +163,6 @@ def _write(
         for kept in (*changed, *added)
     ]  # fmt: skip
     put(shelf, [*changed, *added], acts, Changes(settled=tuple(settled)))
-
-
-def _added(base: Base, item: Item, by: Settlement) -> Kept:
-    known = base.items.get(item.id)
-    if known is not None:
-        return replace(known, item=item, edited=True)
-    return Kept(item, edited=True, created_at_us=by.at_us)
 
 
 def _pairs(base: Base, kinds: Sequence[str]) -> Iterator[Pair]:

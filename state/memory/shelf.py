@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from core.errors import ConfigurationError
 from core.identity import Identity
 from knowledge.operations import Known
 from knowledge.relations import Statement
@@ -18,25 +19,37 @@ from state.operations.book import Book
 
 
 class Shelf:
-    """Safe from any thread. `now_us` is the clock; `identity` says whom a name means."""
+    """Safe from any thread. `now_us` is the clock; `identity` says whom a name means;
+    `holds_secret` whether a text has something in it that is to be redacted."""
 
-    def __init__(self, book: Book, now_us: Callable[[], int], identity: Identity) -> None:
+    def __init__(
+        self, book: Book, now_us: Callable[[], int], identity: Identity,
+        holds_secret: Callable[[str], bool] = lambda _: False,
+    ) -> None:  # fmt: skip
         self.book = book
         self.identity = identity
+        self._holds_secret = holds_secret
         self._clock_us = now_us
         self._lock = threading.RLock()
+        self._clock_lock = threading.Lock()
         self._base: Base | None = None
         self._known: Known | None = None
         self._people = -1
         self._last_us = 0
 
     def base(self) -> Base:
-        """As it is now; read from the tables if nobody has yet or names mean others now."""
+        """As it is now; read from the tables if nobody has yet or names mean others now. Who only
+        reads does not wait for who writes: a base is whole, and replaced once it is committed."""
+        known = self._base
+        if known is not None and self._people == self.identity.revision:
+            return known
         with self._lock:
             if self._base is None or self._people != self.identity.revision:
-                self._people = self.identity.revision
-                self._last_us = max(self._last_us, tables.last_us(self.book.rows))
+                people = self.identity.revision
+                with self._clock_lock:
+                    self._last_us = max(self._last_us, tables.last_us(self.book.rows))
                 self._base = tables.read(self.book.rows, self.identity.resolve)
+                self._people = people  # Last, or somebody would read the old one as the new.
                 self._known = None
             return self._base
 
@@ -48,9 +61,17 @@ class Shelf:
 
     def now_us(self) -> int:
         """The time, later than it was ever said to be before: what is written last, holds."""
-        with self._lock:
+        with self._clock_lock:
             self._last_us = max(self._clock_us(), self._last_us + 1)
             return self._last_us
+
+    def refuse_secrets(self, *texts: str) -> None:
+        """Raises `ConfigurationError` (`secret`) for what somebody typed that nobody may keep."""
+        if any(map(self._holds_secret, texts)):
+            raise ConfigurationError(
+                "there is a secret or somebody's address in it, and nothing was kept",
+                reason="secret", hint="say it without keys, passwords, addresses and numbers",
+            )  # fmt: skip
 
     def write(self, changes: Changes) -> Base:
         """Commit a change. The caller holds the lock (`changing`)."""

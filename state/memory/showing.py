@@ -12,13 +12,16 @@ from typing import Any
 from knowledge.bundle import mandatory_tokens
 from knowledge.governance import due
 from knowledge.text import normalised, unaccented
-from knowledge.values import EVERYONE, Viewer
+from knowledge.values import EVERYONE, Viewer, revision
 from state.memory.base import Base
 from state.memory.governing import findings, require
 from state.memory.memory import Memory, labels_of
 from state.memory.settling import CONFLICTS, Pair, conflicts, duplicates
 from state.memory.values import Kept
 from state.times import iso_utc
+
+PAIRS_MAX = 100
+"""So many conflicts or duplicates are shown at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +132,12 @@ class Showing:
         }
 
     def contradictions(self) -> list[dict[str, Any]]:
-        """Pairs to be settled."""
-        return [self._pair(one) for one in conflicts(self.base, self.viewer)]
+        """Pairs to be settled: the newest, and others once these are."""
+        return [self._pair(one) for one in conflicts(self.base, self.viewer)[:PAIRS_MAX]]
 
     def duplicates(self) -> list[dict[str, Any]]:
         """Pairs that may be one fact (`similar`) or are taken for one (`same`)."""
-        return [self._pair(one) for one in duplicates(self.base, self.viewer)]
+        return [self._pair(one) for one in duplicates(self.base, self.viewer)[:PAIRS_MAX]]
 
     def settled(self, about: str) -> list[dict[str, Any]]:
         """What was settled, the last first."""
@@ -206,7 +209,7 @@ class Showing:
             "warnings": findings(item), "sensitivity": labels_of(kept), "reason": item.reason,
             "approved_by": item.approved_by or None,
             "mandate_asked_by": item.mandate_asked_by or None,
-            "mandated_by": item.mandated_by or None,
+            "mandated_by": item.mandated_by or None, "revision": revision(item),
             "mandatory_tokens": mandatory_tokens(self.base.entry(id_, self._now_us)),
             "contradicted_by": [
                 o for o in self.base.opponents(id_) if self.base.visible(o, self.viewer)

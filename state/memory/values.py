@@ -81,8 +81,10 @@ class Intake:
 
     @property
     def evidence_id(self) -> str:
-        """Of these words of this turn, as evidence for this statement."""
-        return evidence_id(self.user, f"{self.turn}\n{self.item_id}", self.quote)
+        """Of exactly these words of this turn, as evidence for exactly this statement: what
+        `finding` compares, so that what was taken is found no more."""
+        exact = "\n".join((self.turn, self.item_id, self.statement, self.quote))
+        return evidence_id(self.user, exact, self.quote)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ CREATE TABLE knowledge_evidence (
     said VARCHAR NOT NULL,
     quote VARCHAR NOT NULL,
     kind VARCHAR NOT NULL,           -- correction, definition, confirmation or note
-    extractor VARCHAR NOT NULL,      -- rules, llm or person
+    extractor VARCHAR NOT NULL,      -- rules, model or person
     title VARCHAR NOT NULL,
     domain VARCHAR NOT NULL,
     rejected VARCHAR NOT NULL,

@@ -26,7 +26,8 @@ from state.operations.verification import Findings
 
 class Desk:
     """`cursor` is a source of connections (`Store.cursor`); the next two are the clock; `identity`
-    is kept up to what is known of people; a bundle costs at most `budget_tokens`."""
+    is kept up to what is known of people; a bundle costs at most `budget_tokens`; what people
+    type for the knowledge base is refused if it `holds_secret`."""
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Desk:
         monotonic_s: Callable[[], float],
         identity: Identity | None = None,
         budget_tokens: int = BUDGET_TOKENS,
+        holds_secret: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.now_us = now_us
         self.book = Book(cursor)
@@ -50,4 +52,4 @@ class Desk:
         self.spending = Spending(self.book)
         self.pauses = Pauses(self.book, now_us)
         self.findings = Findings(self.book)
-        self.memory = Memory(self.book, now_us, known, budget_tokens)
+        self.memory = Memory(self.book, now_us, known, budget_tokens, holds_secret)

@@ -29,7 +29,8 @@ class People:
         return self._identity.resolve(name)
 
     def everyone(self) -> list[dict[str, Any]]:
-        """Everybody with files or names: person, aliases, folders, files, erased."""
+        """Everybody with files, names, a token or a place in the knowledge base: person, aliases,
+        folders, files, erased."""
         rows = self._book.rows(
             """
             SELECT person, coalesce(aliases, []), coalesce(folders, []), coalesce(files, 0), erased
@@ -38,6 +39,11 @@ class People:
                 UNION SELECT person FROM erased
                 UNION SELECT "user" FROM (
                     SELECT "user" FROM knowledge_evidence UNION SELECT "user" FROM knowledge_votes
+                    UNION SELECT "user" FROM knowledge_dismissals
+                    UNION SELECT "user" FROM knowledge_deliveries
+                    UNION SELECT person FROM knowledge_groups
+                    UNION SELECT person FROM tokens
+                    WHERE person IS NOT NULL AND revoked_at_us IS NULL
                 ) WHERE NOT starts_with("user", '@') AND "user" NOT IN (SELECT alias FROM aliases)
             )
             LEFT JOIN (

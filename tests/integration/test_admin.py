@@ -17,7 +17,7 @@ from service.supervisor import Service
 from tests.integration.test_rescan import growing
 from tests.tools.databases import assert_same, rows
 from tests.tools.processors import Verification
-from tests.tools.service import quiet, settings_for
+from tests.tools.service import in_process, quiet, settings_for
 from tests.tools.waiting import wait_for
 from tests.tools.writers import append, assistant_line, session_lines
 
@@ -662,3 +662,17 @@ def test_forcing_at_once_from_many_sides_runs_one_at_a_time(admin, root):
     done = [found["details"] for status, found in answers if status == 200]
     assert sum(one["processed"] for one in done) == 6
     assert len(admin.audited("run_session_processor")) == 6
+
+
+def test_notes_are_read_without_any_settings_by_every_service_that_has_the_processor(
+    admin, root, tmp_path
+):
+    (root / "amara").mkdir(exist_ok=True)
+    (root / "amara" / "CLAUDE.local.md").write_text("- Churn is calculated monthly\n")
+    status, found = admin.ask("POST", MEMORY)
+    without = registry.checked([])
+    with in_process(settings_for(tmp_path / "other.duckdb", root), without) as service:
+        refused = Admin(service).ask("POST", MEMORY)
+
+    assert (status, found["ok"], found["details"]["items_new"]) == (200, True, 1)
+    assert (refused[0], refused[1]["error"]["code"]) == (409, "not_configured")

@@ -148,3 +148,13 @@ def test_a_pull_that_is_killed_is_finished_by_the_next(tmp_path):
         pull(folder, {"km_c.md": "C2"})
 
         assert contents(folder) == {"km_c.md": "C2"}
+
+
+def test_a_folder_by_the_name_of_a_file_is_left_alone_and_told(tmp_path):
+    (tmp_path / "km_a.md").mkdir()
+    (tmp_path / "km_z.md").mkdir()
+    done = pull(tmp_path, {"km_a.md": "A", "km_b.md": "B"})
+
+    assert (done.blocked, done.strays) == (("km_a.md",), ("km_z.md",))
+    assert (tmp_path / "km_b.md").read_text() == "B"
+    assert (tmp_path / "km_a.md").is_dir()

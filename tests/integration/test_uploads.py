@@ -347,3 +347,21 @@ def metrics_of(sender):
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
         return answer.read().decode()
+
+
+def test_a_note_takes_the_place_of_the_one_before_and_lies_where_notes_are_read(taker):
+    head = b'--xx\r\nContent-Disposition: form-data; name="file"; filename="of-the-day.md"\r\n\r\n'
+    form = {"Content-Type": "multipart/form-data; boundary=xx"}
+    first = taker.sender.ask("POST", "/api/upload/local-md", b"- Churn is monthly, as ever\n" * 9)
+    second = taker.sender.ask(
+        "POST", "/api/upload/local-md", head + b"- a\n" + b"\r\n--xx--\r\n", form
+    )
+    third = taker.sender.ask("POST", "/api/v1/uploads/CLAUDE.local.md?replace=true", b"- b\n")
+    deeper = taker.sender.ask("POST", "/api/v1/uploads/p/CLAUDE.local.md", b"- c\n")
+
+    assert first == (200, {"status": "ok", "size": 252})
+    assert second == (200, {"status": "ok", "size": 4})
+    assert (third.status, third.body["status"]) == (200, "replaced")
+    assert (deeper.status, deeper.code) == (400, "bad_name")
+    assert taker.files() == [f"{USER}/CLAUDE.local.md"]
+    assert taker.file("CLAUDE.local.md").read_bytes() == b"- b\n"

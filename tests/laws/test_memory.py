@@ -43,7 +43,7 @@ PEOPLE = ("ada", "bob", "cid")
 
 said = st.builds(
     lambda user, number, statement, kind, at: Intake(
-        user, f"s{number}", f"{user}-s{number}-t{at}", statement, statement, kind, "llm", at,
+        user, f"s{number}", f"{user}-s{number}-t{at}", statement, statement, kind, "model", at,
         rejected="churn is calculated monthly" if at % 3 == 0 else "",
         labels=frozenset({"pay"}) if "salary" in statement else frozenset(),
     ),

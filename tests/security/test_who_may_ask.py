@@ -18,6 +18,7 @@ ENDPOINTS = {f"{one.method} {one.path}": one for one in all_endpoints(no_parts()
 OPEN = {"GET /api/health", "GET /login", "POST /login", "GET /api/v1/openapi.json"}
 NEAR = {"GET /healthz", "GET /readyz", "GET /metrics"}
 ANALYSTS_MAY = {
+    "POST /api/upload/local-md",
     "GET /", "GET /api/v1/status", "GET /api/v1/processors", "GET /api/v1/quarantine",
     "GET /api/v1/ledger/{path:path}", "GET /api/v1/usage/{report}", "POST /logout",
     "POST /api/upload/sessions", "POST /api/v1/uploads/{path:path}",

@@ -13,7 +13,6 @@ from knowledge.governance import (
     Edit,
     Refusal,
     decided,
-    decided_all,
     due,
     edited,
     personal,
@@ -87,19 +86,6 @@ def test_what_the_table_does_not_have_is_refused(state, act):
 def test_nothing_is_done_to_a_personal_item_by_others():
     assert decide(item(personal=True), "approve").reason == "personal"
     assert decide(item(personal=True), "expire").state == "expired"
-
-
-def test_a_batch_changes_what_it_can():
-    items = [
-        item("Churn is monthly"),
-        item("Churn is weekly", state="rejected"),
-        item("Own", personal=True),
-    ]
-    changed, refused = decided_all(items, Decision("reject", "rae", NOW_US, reason="wrong"))
-
-    assert [(i.statement, i.state) for i in changed] == [("Churn is monthly", "rejected")]
-    assert [r.reason for r in refused] == ["transition", "personal"]
-    assert decided_all(items[:1], Decision("expire", "rae", NOW_US))[1][0].reason == "not_in_batch"
 
 
 def test_other_words_go_back_to_review_and_the_id_stays():

@@ -58,6 +58,11 @@ def test_what_is_mapped_changes_something(one):
     )
 
 
+def test_homes_with_notes_are_where_it_looked_for_them():
+    assert values({"CORPORATE_MEMORY_HOME_BASE": "/srv/home"}) == {"memory.homes": "/srv/home"}
+    assert values({"CORPORATE_MEMORY_HOME_BASE": ""}) == {}
+
+
 def test_its_defaults_are_ours():
     scheduler = SchedulerSettings()
 

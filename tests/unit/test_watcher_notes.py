@@ -1,3 +1,5 @@
+"""What was seen to change, between threads."""
+
 import threading
 
 from tests.tools.waiting import wait_for
