@@ -26,7 +26,7 @@ class Again:
 
     def ask(self, request: Request) -> Answer:
         tried: set[tuple[Outcome, str]] = set()
-        request = self._learned(request)
+        request = self.learned(request)
         answer = self._inner.ask(request)
         while (why := _why(answer)) not in tried and (better := remedy(request, answer)):
             tried.add(why)
@@ -35,7 +35,8 @@ class Again:
             self._learn(request, answer)
         return answer
 
-    def _learned(self, request: Request) -> Request:
+    def learned(self, request: Request) -> Request:
+        """The request as its server takes it, as far as is known."""
         with self._lock:
             if request.output in self._as_tool:
                 request = replace(request, form="tool")

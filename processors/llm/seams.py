@@ -16,6 +16,10 @@ class Payloads(Protocol):
     def keep(self, request_hash: str, payload: Mapping[str, Any]) -> None:
         """What raises here is not sent."""
 
+    def claim(self, request_hash: str) -> None:
+        """It will be sent later, by a thread that does not know for whom. What raises here is not
+        sent either."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -41,6 +45,9 @@ class Calls(Protocol):
 
     def record(self, call: Call) -> None:
         """The same id again is the same call: the later one stands."""
+
+    def said_in_batch(self, request_hash: str) -> bool:
+        """Did an item of a batch get a word about this input, of whatever use it was?"""
 
 
 @dataclass(frozen=True, slots=True)

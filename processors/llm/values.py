@@ -87,6 +87,7 @@ class Outcome(StrEnum):
     BREAKER_OPEN = "breaker_open"
     MISCONFIGURED = "misconfigured"
     OFFLINE = "offline"
+    BATCHED = "batched"
     REFUSED = "refused"
     TRUNCATED = "truncated"
     INVALID = "invalid"
@@ -99,7 +100,9 @@ TRANSIENT = frozenset({Outcome.OUTAGE, Outcome.OVERLOADED, Outcome.RATE_LIMITED}
 PERSON = frozenset({Outcome.SPEND_LIMIT, Outcome.MISCONFIGURED})
 """Nothing helps until a person acts, so one probe now and then is enough."""
 
-AGAIN = TRANSIENT | PERSON | {Outcome.BUDGET, Outcome.BREAKER_OPEN, Outcome.OFFLINE}
+AGAIN = (
+    TRANSIENT | PERSON | {Outcome.BUDGET, Outcome.BREAKER_OPEN, Outcome.OFFLINE, Outcome.BATCHED}
+)
 """Nothing was said about the input: it stays as it is and is asked again later, never done."""
 
 FINAL = frozenset({Outcome.REFUSED, Outcome.TRUNCATED, Outcome.INVALID, Outcome.REJECTED})
