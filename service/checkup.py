@@ -15,6 +15,7 @@ from core.ledger import FileStat, LedgerEntry
 from metrics import health
 from metrics.checks import Check
 from service import shield
+from service.batching import under_way
 from state.connecting import WAL_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Checkup:
             health.database(self._database()),
             self._disk(),
             *(health.job(one) for one in self._jobs()),
+            *self._batches(),
             health.tally(alive=self._service.tallier.alive, failed=self._service.tallier.failed),
         ]  # fmt: skip
 
@@ -141,6 +143,14 @@ class Checkup:
     def _disk(self) -> Check:
         usage = shutil.disk_usage(self._service.settings.db.absolute().parent)
         return health.disk(usage.free, usage.total)
+
+    def _batches(self) -> Iterator[Check]:
+        """Where batches are wanted, or still under way."""
+        service = self._service
+        if service.model:
+            found = under_way(service.model.stack, service.clock)
+            if found.batches or service.model.config.batches:
+                yield health.batches(health.BatchFacts(*found))
 
     def _jobs(self) -> Iterator[health.JobFacts]:
         """The last run of each job; one that never ran says nothing."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from metrics.usage import UsageCollector
 from processors.verifying.rows import STATES
+from service.batching import under_way
 from service.checkup import last_success_us
 from state.usage.ccusage import COUNTINGS
 from state.usage.exposition import Exposition
@@ -67,6 +68,12 @@ def register(service: "Service") -> None:
             watch("files", "Known files by state", counted, processor=name, status=status)
     _shield(service)
     if service.model:
+        stack, clock = service.model.stack, service.clock
+
+        def batches() -> float:
+            return float(under_way(stack, clock).batches)
+
+        watch("model_batches", "Batches under way", batches)
         windows = _Windows(service)
         for state in STATES:
             watch(

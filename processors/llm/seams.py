@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from processors.llm.values import Outcome, Tokens
+from processors.llm.values import Answer, Outcome, Tokens
 
 
 class Payloads(Protocol):
@@ -46,8 +46,9 @@ class Calls(Protocol):
     def record(self, call: Call) -> None:
         """The same id again is the same call: the later one stands."""
 
-    def said_in_batch(self, request_hash: str) -> bool:
-        """Did an item of a batch get a word about this input, of whatever use it was?"""
+    def said_in_batch(self, request_hash: str) -> Answer | None:
+        """The outcome that an item of a batch had, if it was a word about this input. A `DONE` one
+        that is asked about did not fit its schema, and is `INVALID`."""
 
 
 @dataclass(frozen=True, slots=True)

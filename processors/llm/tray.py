@@ -7,6 +7,7 @@ what became of it is found by asking the same again.
 import threading
 from collections.abc import Callable
 
+from processors.llm.again import Again
 from processors.llm.endpoint import Endpoint
 from processors.llm.online import fault_of
 from processors.llm.seams import Calls, Payloads
@@ -77,10 +78,10 @@ class Awaited:
 
 class Gathered:
     """The layer: what was never asked is put into the tray. What an item of a batch got no good
-    answer to goes on, because the layers below know what to ask instead."""
+    answer to is asked alone, because another question may get a better one."""
 
     def __init__(
-        self, inner: Model, tray: Tray, payloads: Payloads, calls: Calls, endpoint: Endpoint
+        self, inner: Again, tray: Tray, payloads: Payloads, calls: Calls, endpoint: Endpoint
     ) -> None:
         self._inner = inner
         self._tray = tray
@@ -89,8 +90,10 @@ class Gathered:
         self._endpoint = endpoint
 
     def ask(self, request: Request) -> Answer:
-        if fault_of(self._endpoint) or self._calls.said_in_batch(request.hash):
+        if fault_of(self._endpoint):
             return self._inner.ask(request)
+        if said := self._calls.said_in_batch(request.hash):
+            return self._inner.after(request, said)
         self._payloads.claim(request.hash)
         self._tray.put(request)
         return _WAITS

@@ -5,7 +5,7 @@ and no `repr` of a request or an answer shows what a session says.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
@@ -143,6 +143,10 @@ class Answer:
     sent: bool = False
     """The network was tried; false if a layer answered on its own."""
     recorded: bool = False
+
+    def of_no_use(self) -> "Answer":
+        """The same to whoever cannot use it: one that is done did not fit."""
+        return replace(self, outcome=Outcome.INVALID) if self.outcome is Outcome.DONE else self
 
 
 class Model(Protocol):

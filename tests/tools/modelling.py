@@ -18,7 +18,7 @@ from processors.llm.endpoint import Endpoint
 from processors.llm.purse import MemoryPurse, Purse
 from processors.llm.seams import Call, Recording
 from processors.llm.stack import Config, Stack, World
-from processors.llm.values import AGAIN, Request, Tokens, Turn
+from processors.llm.values import AGAIN, Answer, Request, Tokens, Turn
 
 KEY = "test-key-7c1d"
 # Per token, in nano-dollars: input, writes of 5 minutes and an hour, read, output.
@@ -78,11 +78,13 @@ class Kept:
     def record(self, call: Call) -> None:
         self.calls[call.id] = call
 
-    def said_in_batch(self, request_hash: str) -> bool:
-        return any(
-            call.batch and call.request_hash == request_hash and call.outcome not in AGAIN
+    def said_in_batch(self, request_hash: str) -> Answer | None:
+        said = [
+            Answer(call.outcome, reason=call.reason).of_no_use()
             for call in self.calls.values()
-        )
+            if call.batch and call.request_hash == request_hash and call.outcome not in AGAIN
+        ]
+        return said[-1] if said else None
 
     def get(self, request_hash: str) -> Recording | None:
         return self.recordings.get(request_hash)
