@@ -258,8 +258,8 @@ def test_a_kill_between_sending_and_noting_loses_no_batch(stub, made):
     (batch,) = restarted.shelf.open()
     assert batch.id == ""
 
-    for one in stub.batches.all()["data"] * 2:
-        stub.batches.get(one["id"], stub.url)  # Time goes by, and they end.
+    for _ in range(2):
+        stub.batches.all()  # Time goes by, and they end.
     answers = collected(restarted, batch)
 
     assert {answer.outcome for answer in answers.values()} == {Outcome.DONE}
