@@ -19,8 +19,6 @@ LISTED_LATE = 3
 """A source is late when it was not compared for so many times as long as usual …"""
 LISTED_LATE_S = 60.0
 """… and this."""
-BATCH_S_MAX = 26 * 3600.0
-"""The API ends a batch after 24 hours, and then somebody has to look."""
 FREE_LOW_BYTES = 2_000_000_000
 """As the alert SessionwatchDiskLow."""
 FREE_OUT_BYTES = 200_000_000
@@ -90,14 +88,6 @@ class JobFacts(NamedTuple):
     state: str
     started_s: float
     error: str = ""
-
-
-class BatchFacts(NamedTuple):
-    """Batches of requests under way at a model's API, and how long the oldest has been."""
-
-    batches: int
-    requests: int
-    oldest_s: float
 
 
 class ShieldFacts(NamedTuple):
@@ -273,22 +263,6 @@ def _ran(facts: JobFacts) -> Finding:
         return Finding("info", f"its run of {when} was cut short; the next one takes it up")
     text = f"its run of {when} ended in {facts.state}" + (f": {facts.error}" if facts.error else "")
     return Finding("warning", text, f"see GET /api/v1/runs?job={facts.name} and the log")
-
-
-def batches(facts: BatchFacts) -> Check:
-    """Do batches come back?"""
-    about = facts._asdict()
-    if not facts.batches:
-        return Check("batches", "ok", "none is under way", facts=about)
-    text = f"{facts.batches} with {facts.requests} requests under way"
-    if facts.oldest_s <= BATCH_S_MAX:
-        return Check("batches", "ok", text, facts=about)
-    return Check(
-        "batches", "warning", f"{text}, the oldest for {span(facts.oldest_s)}",
-        "the API ends a batch after 24 hours: is it reached (sessionwatch model status), and with "
-        "the key that sent the batch? Its windows wait, and nothing is lost",
-        about,
-    )  # fmt: skip
 
 
 def tally(*, alive: bool, failed: str | None) -> Check:

@@ -8,7 +8,7 @@ is to be done about them; so each step may be repeated, and a look may come at a
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.errors import SessionwatchError
 from core.keys import SessionKey
@@ -18,6 +18,9 @@ from processors.llm.stack import Stack
 from processors.llm.values import PERSON, Answer
 from service.timer import Timer
 from state.operations.desk import Desk
+
+if TYPE_CHECKING:
+    from service.model_part import ModelPart
 
 log = logging.getLogger("sessionwatch.batches")
 
@@ -105,13 +108,12 @@ class Batching:
 class BatchThread:
     """The same by the clock, and at once when the tray is full. Owns the thread."""
 
-    def __init__(self, batching: Batching, stack: Stack, clock: Clock, every_s: float) -> None:
-        self._batching = batching
-        self._stack = stack
+    def __init__(self, model: "ModelPart", every_s: float) -> None:
+        self._batching = model.batching
         self._every_s = every_s
         self._reread: Reread = lambda keys: None
-        self._timer = Timer({"batches": self.look}, clock, "batches")
-        stack.tray.full = partial(self._timer.hurry, "batches")
+        self._timer = Timer({"batches": self.look}, model.clock, "batches")
+        model.stack.tray.full = partial(self._timer.hurry, "batches")
 
     @property
     def alive(self) -> bool:

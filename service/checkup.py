@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import SessionwatchError
 from core.ledger import FileStat, LedgerEntry
-from metrics import health
+from metrics import health, model_health
 from metrics.checks import Check
 from service import shield
 from service.batching import under_way
@@ -150,7 +150,7 @@ class Checkup:
         if service.model:
             found = under_way(service.model.stack, service.clock)
             if found.batches or service.model.config.batches:
-                yield health.batches(health.BatchFacts(*found))
+                yield model_health.batches(model_health.BatchFacts(*found))
 
     def _jobs(self) -> Iterator[health.JobFacts]:
         """The last run of each job; one that never ran says nothing."""

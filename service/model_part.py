@@ -72,7 +72,7 @@ class ModelPart:
         self.desk = desk
         self.stopping = stopping or threading.Event()
         self._settings = settings
-        self._clock = clock
+        self.clock = clock
         self._user_of = user_of
         self._key = redaction_key(settings.db)
         desk.model.payload_days = settings.model.payload_days
@@ -96,7 +96,7 @@ class ModelPart:
 
     def tools(self, key: SessionKey) -> Tools:
         """What a session processor is handed for this file."""
-        now = datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC)
+        now = datetime.fromtimestamp(self.clock.now_us() / 1e6, UTC)
         return Tools(now, log, SessionModel(self, key, self._user_of(key)), self._key)
 
     def resume(
@@ -111,7 +111,7 @@ class ModelPart:
 
     def status(self) -> dict[str, Any]:
         """How it stands, as plain JSON; money in integer nano-dollars."""
-        now_us = self._clock.now_us()
+        now_us = self.clock.now_us()
         spent = self.stack.till.spent()
         caps, offline = self.config.caps, self.stack.offline()
         cause = offline or self.stack.breaker.cause
@@ -132,7 +132,7 @@ class ModelPart:
                 "calls_per_day": caps.day_calls,
                 "calls_today": spent.day_calls,
             },
-            "batches": under_way(self.stack, self._clock).told(
+            "batches": under_way(self.stack, self.clock).told(
                 wanted=self.config.batches, waiting=len(self.stack.tray)
             ),
             "today": self.desk.model.calls_since(now_us - now_us % _DAY_US),

@@ -101,13 +101,7 @@ class Service:
             settings, registry, self.desk, self.clock, self.instruments,
             stopping=self._stopping, user_of=disk.user_of,
         )  # fmt: skip
-        self.batches = (
-            BatchThread(
-                self.model.batching, self.model.stack, self.clock, settings.model.batch_every_s
-            )
-            if self.model
-            else None
-        )
+        self.batches = self.model and BatchThread(self.model, settings.model.batch_every_s)
         self.engine: Engine = build_engine(
             settings, registry, disk, self.store, self.writer.submit,
             instruments=self.instruments, limits=limits, pool=self.pool,

@@ -1,13 +1,14 @@
-"""What is written down of batches, so that a kill at any moment loses none and sends none twice.
+"""What is said and written down of batches, so that a kill loses none and sends none twice.
 
 The rule: values only; what follows from them is decided in `processors.llm.batches`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from processors.llm.purse import Reservation
+from processors.llm.values import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,21 @@ class Batch:
     items: tuple[Item, ...] = field(repr=False)
     id: str = ""
     planned: bool = False
+
+
+class Submitted(NamedTuple):
+    """`batch` None: nothing went out. `stopped` says why not all of it did, None if all did."""
+
+    batch: Batch | None
+    stopped: Answer | None = None
+
+
+class Collected(NamedTuple):
+    """`answers` by request hash once `ended`; `failure` is why nothing is known at the moment."""
+
+    ended: bool
+    answers: Mapping[str, Answer] = {}
+    failure: Answer | None = None
 
 
 class BatchBook(Protocol):

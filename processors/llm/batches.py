@@ -13,13 +13,13 @@ One thread sends and collects.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import TransientError
 from core.seams import Clock
 from metrics.llm import ModelInstruments
 from processors.llm import payload, reply
-from processors.llm.batch_book import Batch, BatchBook, Item
+from processors.llm.batch_book import Batch, BatchBook, Collected, Item, Submitted
 from processors.llm.breaker import Guarded
 from processors.llm.budget import Till
 from processors.llm.counted import count
@@ -47,21 +47,6 @@ _GONE = Answer(
 )
 
 T = TypeVar("T")
-
-
-class Submitted(NamedTuple):
-    """`batch` None: nothing went out. `stopped` says why not all of it did, None if all did."""
-
-    batch: Batch | None
-    stopped: Answer | None = None
-
-
-class Collected(NamedTuple):
-    """`answers` by request hash once `ended`; `failure` is why nothing is known at the moment."""
-
-    ended: bool
-    answers: Mapping[str, Answer] = {}
-    failure: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)

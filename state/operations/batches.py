@@ -66,12 +66,18 @@ class BatchRecords:
             cursor.execute(_INSERT_ITEMS, [batch.batch_key, *columns])
 
     def close(self, batch_key: str) -> None:
-        """It has ended. Takes what nobody looks up any more of those that ended long ago."""
+        """It has ended. Takes what is there for nobody, because its person was erased meanwhile,
+        and what nobody looks up any more of those that ended long ago."""
         now_us = self._now_us()
         with self._book.change() as cursor:
             cursor.execute(
                 "UPDATE model_batches SET state = 'ended', ended_at_us = ? WHERE batch_key = ?",
                 [now_us, batch_key],
+            )
+            cursor.execute(
+                "DELETE FROM model_batch_items WHERE batch_key = ? "
+                "AND request_hash NOT IN (SELECT request_hash FROM model_askers)",
+                [batch_key],
             )
             cursor.execute(
                 "DELETE FROM model_batch_items WHERE batch_key IN "

@@ -360,9 +360,9 @@ def test_who_is_erased_meanwhile_is_paid_for_and_nothing_of_theirs_is_kept(tmp_p
         assert not kept & theirs
     spent = rows(tmp_path, "SELECT sum(amount_nano)::BIGINT FROM model_spending")
     assert spent == [(half_price(bill),)]
-    assert rows(tmp_path, "SELECT count(*) FROM model_batch_items") == [(6,)]
-    sessionwatch("people", "erase", "user1", "--confirm", "user1", "--db", db)
     assert rows(tmp_path, "SELECT count(*) FROM model_batch_items") == [(3,)]
+    sessionwatch("people", "erase", "user1", "--confirm", "user1", "--db", db)
+    assert rows(tmp_path, "SELECT count(*) FROM model_batch_items") == [(0,)]
 
 
 _ASKED_BY = "SELECT request_hash FROM model_askers WHERE user_name = '{}'"
@@ -382,6 +382,26 @@ def test_a_session_that_grows_meanwhile_ends_as_one_that_was_read_at_once(tmp_pa
         "No, the export number 77",
     ]
     assert set(dict(rows(tmp_path, STATES)).values()) == {"done"}
+
+
+def test_copies_of_a_session_are_asked_about_once_and_all_of_them_are_read(tmp_path, stub):
+    write_sessions(tmp_path / "sessions", 1)
+    content = (tmp_path / "sessions/user0/p/s0.jsonl").read_bytes()
+
+    def copied(name):
+        (tmp_path / "sessions" / name / "p").mkdir(parents=True)
+        (tmp_path / "sessions" / name / "p/s0.jsonl").write_bytes(content)
+
+    copied("copied")
+    read(tmp_path, stub)
+    copied("copied-while-under-way")
+    for _ in range(2):
+        read(tmp_path, stub)
+
+    assert [state for _, state in rows(tmp_path, STATES)] == ["done"] * 3
+    assert [len(batch) for batch in sent(stub)] == [1]
+    askers = rows(tmp_path, "SELECT user_name FROM model_askers ORDER BY ALL")
+    assert askers == [("copied",), ("copied-while-under-way",), ("user0",)]
 
 
 def test_switched_off_again_what_is_under_way_is_still_taken(tmp_path, stub):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from metrics import health
+from metrics import health, model_health
 from metrics.checks import Check, overall
 from metrics.health import (
     DatabaseFacts,
@@ -163,6 +163,17 @@ def test_the_shield(facts, status, text):
     assert (check.name, check.status) == ("shield:home", status)
     assert text in check.text
     assert ("cleanupPeriodDays" in check.do) == (status == "warning")
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [((0, 0, 0.0), "ok"), ((2, 9, 26 * 3600.0), "ok"), ((2, 9, 26 * 3600.0 + 1), "warning")],
+)
+def test_batches(facts, status):
+    check = model_health.batches(model_health.BatchFacts(*facts))
+
+    assert (check.name, check.status) == ("batches", status)
+    assert ("lost" in check.do) == (status == "warning")
 
 
 def test_the_rest():
