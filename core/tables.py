@@ -63,6 +63,8 @@ ENGINE_TABLES = frozenset(
         "model_recordings",
         "model_calls",
         "model_spending",
+        "model_batches",
+        "model_batch_items",
         "knowledge_items",
         "knowledge_evidence",
         "knowledge_relations",

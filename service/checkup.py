@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import SessionwatchError
 from core.ledger import FileStat, LedgerEntry
-from metrics import health, health_of_jobs
+from metrics import health, job_health, model_health
 from metrics.checks import Check
 from service import shield
+from service.batching import under_way
 from state.connecting import WAL_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ class Checkup:
             health.writer(self._writer()),
             health.database(self._database()),
             self._disk(),
-            *(health_of_jobs.job(one) for one in self._jobs()),
-            health_of_jobs.scheduler(list(self._slots())),
+            *(job_health.job(one) for one in self._jobs()),
+            job_health.scheduler(list(self._slots())),
+            *self._batches(),
             health.tally(alive=self._service.tallier.alive, failed=self._service.tallier.failed),
         ]  # fmt: skip
 
@@ -143,23 +145,29 @@ class Checkup:
         usage = shutil.disk_usage(self._service.settings.db.absolute().parent)
         return health.disk(usage.free, usage.total)
 
-    def _jobs(self) -> Iterator[health_of_jobs.JobFacts]:
+    def _batches(self) -> Iterator[Check]:
+        """Where batches are wanted, or still under way."""
+        service = self._service
+        if service.model:
+            found = under_way(service.model.stack, service.clock)
+            if found.batches or service.model.config.batches:
+                yield model_health.batches(model_health.BatchFacts(*found))
+
+    def _jobs(self) -> Iterator[job_health.JobFacts]:
         """The last run of each job; one that never ran says nothing."""
         now_us = self._service.clock.now_us()
         for run in self._service.desk.runs.latest():
             details, started_us = run["details"], run["started_at_us"]
             error = details.get("error") or details.get("errors") or ""
             told = "; ".join(map(str, error)) if isinstance(error, list) else str(error)
-            yield health_of_jobs.JobFacts(
-                run["job"], run["state"], (now_us - started_us) / 1e6, told
-            )
+            yield job_health.JobFacts(run["job"], run["state"], (now_us - started_us) / 1e6, told)
 
-    def _slots(self) -> Iterator[health_of_jobs.SlotFacts]:
+    def _slots(self) -> Iterator[job_health.SlotFacts]:
         """The scheduler's jobs against its clock."""
         now_us = self._service.clock.now_us()
         for one in self._service.scheduler.jobs():
             late_s = max(0.0, (now_us - one.next_due) / 1e6)
-            yield health_of_jobs.SlotFacts(one.name, late_s, one.in_flight, one.last_outcome)
+            yield job_health.SlotFacts(one.name, late_s, one.in_flight, one.last_outcome)
 
 
 def last_success_us(entries: Sequence[LedgerEntry]) -> int | None:

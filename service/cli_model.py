@@ -35,6 +35,12 @@ def status(json: Json = False, db: Db = None, config: Config = None) -> None:
             spent, cap = budget[f"{span}_spent_nano"], budget[f"{span}_nano"]
             printing.line(f"{span}: {_dollars(spent)} of {_dollars(cap)}")
         printing.line(f"calls today: {budget['calls_today']} of {budget['calls_per_day']}")
+    batches = found["batches"]
+    if batches and (batches["enabled"] or batches["batches"]):
+        printing.line(
+            f"batches: {batches['batches']} with {batches['requests']} requests under way, "
+            f"{batches['waiting']} requests wait for the next"
+        )
     rows = [[state, count] for state, count in found["windows"].items()]
     printing.as_table(["windows", "count"], rows)
 

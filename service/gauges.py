@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from metrics.usage import UsageCollector
 from processors.verifying.quotes import Refusal
 from processors.verifying.rows import STATES
+from service.batching import under_way
 from service.checkup import last_success_us
 from state.usage.ccusage import COUNTINGS
 from state.usage.exposition import Exposition
@@ -69,6 +70,8 @@ def register(service: "Service") -> None:
     _shield(service)
     if service.model:
         _verified(service)
+        stack = service.model.stack
+        watch("model_batches", "Batches under way", lambda: under_way(stack, service.clock).batches)
     service.instruments.watch_process()
     for counting in COUNTINGS:
         beyond = partial(service.tallier.beyond_ccusage, counting)

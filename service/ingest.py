@@ -20,7 +20,7 @@ from service.backfill import Pool
 from service.clock import SystemClock
 from service.engine import Engine
 from service.lanes import LaneThreads
-from service.model_part import part_of
+from service.model_part import outdate, part_of
 from service.settings import Settings
 from service.wiring import build_engine, desk_over, open_store, sources_of
 from state.writer import Writer
@@ -66,12 +66,20 @@ def ingest(
         instruments=instruments, limits=limits, pool=pool, at_once=True, model=model,
     )  # fmt: skip
     before = _entries(store.ledger, engine)
+
+    def more() -> bool:
+        """Send what waits for a batch, and find the files with more of it than went into one."""
+        keys = model.batching.left() if model and model.batching.send() else []
+        outdate(store.ledger, chosen, writer.submit, keys)
+        return bool(keys and _sweep(engine))
+
     writer.start()
     try:
         if model:
+            model.batching.collect()
             model.resume(store.ledger, chosen, writer.submit)
         files = _sweep(engine)
-        _run(engine, settings.workers, writer, progress)
+        _run(engine, settings.workers, writer, progress, more)
         desk.memory.take_new()
     finally:
         pool.close()
@@ -97,21 +105,35 @@ def _sweep(engine: Engine) -> int:
     return files
 
 
-def _run(engine: Engine, workers: int, writer: Writer, progress: Progress) -> None:
+def _run(
+    engine: Engine,
+    workers: int,
+    writer: Writer,
+    progress: Progress,
+    more: Callable[[], bool],
+) -> None:
+    """Until nothing is left, and `more` finds nothing more."""
     threads = LaneThreads(engine, workers)
-    total = sum(lane.queue.depth for lane in engine.lanes)
     threads.start()
-    paused = threading.Event()
-    while not engine.idle and threads.alive and writer.alive:
-        progress(total - min(total, sum(lane.queue.depth for lane in engine.lanes)), total)
-        paused.wait(_POLL_S)
-    progress(total, total)
+    while _drained(engine, threads, writer, progress) and more():
+        pass
     threads.stop(60.0)
     if not writer.alive:
         raise TransientError(
             "the database stopped taking rows; what was committed is kept",
             hint="look at the space on its disk, then run the command again",
         )
+
+
+def _drained(engine: Engine, threads: LaneThreads, writer: Writer, progress: Progress) -> bool:
+    """False if something that is needed for it has ended."""
+    total = sum(lane.queue.depth for lane in engine.lanes)
+    paused = threading.Event()
+    while not engine.idle and threads.alive and writer.alive:
+        progress(total - min(total, sum(lane.queue.depth for lane in engine.lanes)), total)
+        paused.wait(_POLL_S)
+    progress(total, total)
+    return threads.alive and writer.alive
 
 
 def _entries(ledger: Ledger, engine: Engine) -> Entries:

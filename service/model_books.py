@@ -4,7 +4,7 @@ The rule: values are translated here and nothing is decided: what may be spent i
 `processors.llm.purse`, and how it is kept by `state.operations`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict
@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 
 from core.errors import TransientError
+from processors.llm.batch_book import Batch, Item
 from processors.llm.purse import Caps, Limit, Reservation, Spent, limit_hit
 from processors.llm.seams import Call, Recording
-from processors.llm.values import Outcome, Tokens
+from processors.llm.values import AGAIN, Answer, Outcome, Tokens
+from state.operations.batches import BatchItem, BatchRecord, BatchRecords
 from state.operations.model import Asker, ModelRecords, RecordedAnswer, RecordedCall
 from state.operations.spending import Spending, Sums
 from state.usage.call_prices import CallPrices, Counts
@@ -44,7 +46,16 @@ class KeptModel:
         """Raises `TransientError` if the person it is about was erased meanwhile."""
         body = msgspec.json.encode(payload).decode()
         if not self._records.keep_payload(request_hash, body, _asker.get()):
-            raise TransientError("nobody is there for whom this could be kept", reason="erased")
+            raise _nobody()
+
+    def claim(self, request_hash: str) -> None:
+        """The same."""
+        if not self._records.claim(request_hash, _asker.get()):
+            raise _nobody()
+
+    def said_in_batch(self, request_hash: str) -> Answer | None:
+        said = self._records.said_in_batch(request_hash, but=[one.value for one in AGAIN])
+        return Answer(Outcome(said[0]), reason=said[1]).of_no_use() if said else None
 
     def record(self, call: Call) -> None:
         self._records.record_call(
@@ -113,6 +124,41 @@ class KeptPurse:
 
     def spent(self, at_us: int) -> Spent:
         return Spent(*self._spending.spent(at_us))
+
+
+class KeptBook:
+    """Batches that a kill does not lose."""
+
+    def __init__(self, records: BatchRecords) -> None:
+        self._records = records
+        self.close, self.drop, self.knows = records.close, records.drop, records.knows
+
+    def put(self, batch: Batch) -> None:
+        items = tuple(_item_record(item) for item in batch.items)
+        self._records.put(BatchRecord(batch.key, batch.at_us, batch.id, batch.planned, items))
+
+    def open(self) -> Sequence[Batch]:
+        return [
+            Batch(one.batch_key, one.at_us, tuple(map(_item, one.items)), one.batch_id, one.planned)
+            for one in self._records.open()
+        ]
+
+
+def _item_record(item: Item) -> BatchItem:
+    reserved = item.reservation
+    return BatchItem(
+        item.request_hash, item.model, item.purpose, reserved.id, reserved.at_us,
+        reserved.amount_nano,
+    )  # fmt: skip
+
+
+def _item(record: BatchItem) -> Item:
+    reserved = Reservation(record.reservation_id, record.reserved_at_us, record.amount_nano)
+    return Item(record.request_hash, record.model, record.purpose, reserved)
+
+
+def _nobody() -> TransientError:
+    return TransientError("nobody is there for whom this could be kept", reason="erased")
 
 
 class BookPrice:

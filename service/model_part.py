@@ -24,7 +24,8 @@ from processors.llm.purse import left_nano
 from processors.llm.stack import Stack, World
 from processors.llm.values import Answer, Request
 from processors.registry import Registry
-from service.model_books import BookPrice, KeptModel, KeptPurse, asking_for
+from service.batching import Batching, under_way
+from service.model_books import BookPrice, KeptBook, KeptModel, KeptPurse, asking_for
 from service.modelling import config_of
 from service.redaction_key import redaction_key
 from service.settings import Settings
@@ -71,7 +72,7 @@ class ModelPart:
         self.desk = desk
         self.stopping = stopping or threading.Event()
         self._settings = settings
-        self._clock = clock
+        self.clock = clock
         self._user_of = user_of
         self._key = redaction_key(settings.db)
         desk.model.payload_days = settings.model.payload_days
@@ -87,13 +88,15 @@ class ModelPart:
                 purse=KeptPurse(desk.spending),
                 price=BookPrice(CallPrices(settings.prices)),
                 instruments=instruments,
+                book=KeptBook(desk.batches),
                 stopping=self.stopping,
             ),
         )
+        self.batching = Batching(self.stack, desk, clock)
 
     def tools(self, key: SessionKey) -> Tools:
         """What a session processor is handed for this file."""
-        now = datetime.fromtimestamp(self._clock.now_us() / 1e6, UTC)
+        now = datetime.fromtimestamp(self.clock.now_us() / 1e6, UTC)
         return Tools(now, log, SessionModel(self, key, self._user_of(key)), self._key)
 
     def resume(
@@ -104,13 +107,11 @@ class ModelPart:
     ) -> None:
         """Have the next sweep find every file with something unread, if a model can be asked."""
         if self.stack.offline() is None:
-            keys = self.desk.findings.keys_with(*UNREAD)
-            for future in [submit(one) for one in outdated(ledger, registry, keys)]:
-                future.result()
+            outdate(ledger, registry, submit, self.desk.findings.keys_with(*UNREAD))
 
     def status(self) -> dict[str, Any]:
         """How it stands, as plain JSON; money in integer nano-dollars."""
-        now_us = self._clock.now_us()
+        now_us = self.clock.now_us()
         spent = self.stack.till.spent()
         caps, offline = self.config.caps, self.stack.offline()
         cause = offline or self.stack.breaker.cause
@@ -131,6 +132,9 @@ class ModelPart:
                 "calls_per_day": caps.day_calls,
                 "calls_today": spent.day_calls,
             },
+            "batches": under_way(self.stack, self.clock).told(
+                wanted=self.config.batches, waiting=len(self.stack.tray)
+            ),
             "today": self.desk.model.calls_since(now_us - now_us % _DAY_US),
             "windows": self.desk.findings.windows_by_state(),
         }
@@ -149,6 +153,17 @@ def outdated(ledger: Ledger, registry: Registry, keys: Iterable[SessionKey]) -> 
     names = [processor.name for processor in registry.processors if wants_model(processor)]
     found = (ledger.get(name, key) for key in keys for name in names)
     return [Commit(one, one.outdated()) for one in found if one and not one.source_gone]
+
+
+def outdate(
+    ledger: Ledger,
+    registry: Registry,
+    submit: Callable[[Commit], Future[Receipt]],
+    keys: Iterable[SessionKey],
+) -> None:
+    """Have the next sweep find these files."""
+    for future in [submit(one) for one in outdated(ledger, registry, keys)]:
+        future.result()
 
 
 def part_of(
@@ -174,4 +189,8 @@ def status_of(part: ModelPart | None) -> dict[str, Any]:
         "message": "no processor asks a model",
         "windows": {},
     }
-    return part.status() if part else {**unused, "model": "", "budget": None, "today": []}
+    return (
+        part.status()
+        if part
+        else {**unused, "model": "", "budget": None, "batches": None, "today": []}
+    )

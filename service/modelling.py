@@ -40,6 +40,12 @@ class ModelSettings:
     calls_per_day: Annotated[
         int, integer(0, 1_000_000, "a second fuse, in case prices are wrong")
     ] = 2000
+    batches: Annotated[
+        bool, flag("true: asked in batches, at half the price and within a day instead of at once")
+    ] = False
+    batch_every_s: Annotated[
+        float, seconds(0.1, 3600, "between two looks at batches, which send what has come together")
+    ] = 300.0
     timeout_s: Annotated[float, seconds(1, 600, "the longest silence of a call")] = 60.0
     attempts: Annotated[int, integer(1, 10, "calls for one answer, before it is put off")] = 4
     payload_days: Annotated[
@@ -63,4 +69,5 @@ def config_of(settings: ModelSettings, environ: Mapping[str, str]) -> "Config":
             day_calls=settings.calls_per_day,
         ),
         patience=Patience(attempts=settings.attempts),
+        batches=settings.batches,
     )

@@ -19,6 +19,7 @@ from metrics.instruments import Instruments
 from processors.registry import Registry
 from service import gauges, logs, model_part
 from service.backfill import Pool
+from service.batching import BatchThread
 from service.checkup import Checkup
 from service.client import socket_path
 from service.clock import SystemClock
@@ -96,6 +97,7 @@ class Service:
             settings, registry, self.desk, self.clock, self.instruments,
             stopping=self._stopping, user_of=disk.user_of,
         )  # fmt: skip
+        self.batches = self.model and BatchThread(self.model, settings.model.batch_every_s)
         self.engine: Engine = build_engine(
             settings, registry, disk, self.store, self.writer.submit,
             instruments=self.instruments, limits=limits, pool=self.pool,
@@ -178,6 +180,8 @@ class Service:
         self.tallier.start()
         self.remembering.start()
         self.scheduler.start()
+        if self.batches:
+            self.batches.start(self.control.reread)
         if self.collecting:
             self.collecting.start()
         log.info(
@@ -227,6 +231,7 @@ class Service:
         clean &= self.remembering.stop(left_s())
         clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
+        clean &= self.batches.stop(left_s()) if self.batches else True
         if self.model:
             self.model.close()
         self.pool.close()
@@ -248,6 +253,7 @@ class Service:
             "tallier": self.tallier.alive,
             "memory": self.remembering.alive,
             "scheduler": self.scheduler.alive,
+            "batches": not self.batches or self.batches.alive,
             "watcher": self.observer.alive(),
             "http": self.server.alive,
             "collector": not self.collecting or self.collecting.alive,

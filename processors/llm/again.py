@@ -25,9 +25,16 @@ class Again:
         self._thinking: set[str] = set()
 
     def ask(self, request: Request) -> Answer:
-        tried: set[tuple[Outcome, str]] = set()
-        request = self._learned(request)
+        return self._asked(self.learned(request), set())
+
+    def after(self, request: Request, answer: Answer) -> Answer:
+        """What is asked next where this answer was given in a batch."""
+        first = self.learned(request)
+        return self._asked(remedy(first, answer) or first, {_why(answer)})
+
+    def _asked(self, request: Request, tried: set[tuple[Outcome, str]]) -> Answer:
         answer = self._inner.ask(request)
+        self._learn(request, answer)
         while (why := _why(answer)) not in tried and (better := remedy(request, answer)):
             tried.add(why)
             request = better
@@ -35,7 +42,8 @@ class Again:
             self._learn(request, answer)
         return answer
 
-    def _learned(self, request: Request) -> Request:
+    def learned(self, request: Request) -> Request:
+        """The request as its server takes it, as far as is known."""
         with self._lock:
             if request.output in self._as_tool:
                 request = replace(request, form="tool")

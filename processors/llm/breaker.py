@@ -12,8 +12,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import TypeVar
 
 from processors.llm.values import PERSON, TRANSIENT, Answer, Model, Outcome, Request
+
+T = TypeVar("T")
 
 _ASKED_MAX_S = 86_400.0
 """However long the server says, it is asked again after a day."""
@@ -100,6 +103,10 @@ class Guarded:
         self._breaker = Breaker(patience)
 
     def ask(self, request: Request) -> Answer:
+        return self.passed(lambda: self._inner.ask(request))
+
+    def passed(self, work: Callable[[], T | Answer]) -> T | Answer:
+        """Any exchange with the other side; what is no `Answer` went well."""
         with self._lock:
             now_s = self._monotonic_s()
             if not self._breaker.lets_through(now_s):
@@ -107,11 +114,21 @@ class Guarded:
             self._breaker = self._breaker.begun(now_s)
         answer = Answer(Outcome.OFFLINE)  # If the layers below raise, nothing was learned.
         try:
-            answer = self._inner.ask(request)
+            found = work()
+            answer = found if isinstance(found, Answer) else Answer(Outcome.DONE, sent=True)
         finally:
-            with self._lock:
-                self._breaker = self._breaker.ended(answer, self._monotonic_s())
-        return answer
+            self.learned(answer)
+        return found
+
+    def learned(self, answer: Answer) -> None:
+        """How an exchange ended."""
+        with self._lock:
+            self._breaker = self._breaker.ended(answer, self._monotonic_s())
+
+    def shut(self) -> Answer | None:
+        """What is answered while nobody is asked, None if somebody may be."""
+        now_s = self._monotonic_s()
+        return _shut(self._breaker, now_s) if self.state() is State.OPEN else None
 
     def state(self) -> State:
         return self._breaker.state(self._monotonic_s())

@@ -25,15 +25,25 @@ class Till:
         self._now_us = now_us
         self._new_id = new_id
 
-    def reserve(self, request: Request, *, batch: bool = False) -> Reservation | Answer:
+    def reserve(self, request: Request) -> Reservation | Answer:
         """A reservation, or the answer that says why there is none."""
+        planned = self.planned(request)
+        if isinstance(planned, Answer):
+            return planned
+        return self.take(planned) or planned
+
+    def planned(self, request: Request, *, batch: bool = False) -> Reservation | Answer:
+        """What would be reserved, or the answer that says why nobody knows."""
         at_us = self._now_us()
         most = self._most_nano(request, at_us=at_us, batch=batch)
-        if most is None:
-            return _unpriced(request.model)
-        reservation = Reservation(self._new_id(), at_us, most)
-        limit = self._purse.reserve(reservation, self._caps)
-        return _stopped(limit, at_us) if limit else reservation
+        return (
+            _unpriced(request.model) if most is None else Reservation(self._new_id(), at_us, most)
+        )
+
+    def take(self, planned: Reservation) -> Answer | None:
+        """Reserve it; otherwise why that is not possible."""
+        limit = self._purse.reserve(planned, self._caps)
+        return _stopped(limit, planned.at_us) if limit else None
 
     def settle(
         self, reservation: Reservation, model: str, tokens: Tokens | None, *, batch: bool = False

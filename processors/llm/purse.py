@@ -5,7 +5,7 @@ was killed is never settled and stays spent, because nobody knows whether it was
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 
@@ -73,7 +73,8 @@ class Purse(Protocol):
         """Kept for good before this returns None; otherwise nothing is reserved."""
 
     def settle(self, reservation_id: str, amount_nano: int) -> None:
-        """What the call really cost. A second time changes nothing but the amount."""
+        """What the call really cost. A second time changes nothing but the amount; what was never
+        reserved is not spent by it."""
 
     def spent(self, at_us: int) -> Spent:
         """Of the day and month of `at_us`."""
@@ -96,8 +97,8 @@ class MemoryPurse:
 
     def settle(self, reservation_id: str, amount_nano: int) -> None:
         with self._lock:
-            at_us = self._reserved[reservation_id].at_us
-            self._reserved[reservation_id] = Reservation(reservation_id, at_us, amount_nano)
+            if reserved := self._reserved.get(reservation_id):
+                self._reserved[reservation_id] = replace(reserved, amount_nano=amount_nano)
 
     def spent(self, at_us: int) -> Spent:
         with self._lock:

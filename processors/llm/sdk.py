@@ -9,12 +9,12 @@ import email.utils
 import logging
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import anthropic
 import httpx2
 from anthropic import AnthropicError as AnthropicError
-from anthropic import APIConnectionError, APIStatusError, APITimeoutError
+from anthropic import APIConnectionError, APIStatusError, APITimeoutError, NotFoundError
 from httpx2 import HTTPError as HTTPError
 
 from processors.llm.endpoint import Endpoint
@@ -97,15 +97,31 @@ def batch_create(client: anthropic.Anthropic, items: list[dict[str, Any]]) -> st
     return client.messages.batches.create(requests=cast("list[Any]", items)).id
 
 
-def batch_ended(client: anthropic.Anthropic, batch_id: str) -> bool:
-    return client.messages.batches.retrieve(batch_id).processing_status == "ended"
+class Seen(NamedTuple):
+    """A batch as the API lists it."""
+
+    id: str
+    ended: bool
+    item_count: int
 
 
-def batches_ended(client: anthropic.Anthropic) -> Iterator[str]:
-    """Ids of all batches that have ended, newest first."""
-    for batch in client.messages.batches.list(limit=100):
-        if batch.processing_status == "ended":
-            yield batch.id
+def batch_seen(client: anthropic.Anthropic, batch_id: str) -> Seen | None:
+    """None: the API does not know it, or not any more."""
+    try:
+        return _seen(client.messages.batches.retrieve(batch_id))
+    except NotFoundError:
+        return None
+
+
+def batches_seen(client: anthropic.Anthropic) -> Iterator[Seen]:
+    """All batches of the key's workspace, newest first."""
+    return map(_seen, client.messages.batches.list(limit=100))
+
+
+def _seen(batch: Any) -> Seen:
+    counts = batch.request_counts
+    items = (counts.processing, counts.succeeded, counts.errored, counts.canceled, counts.expired)
+    return Seen(batch.id, batch.processing_status == "ended", sum(items))
 
 
 def batch_has(client: anthropic.Anthropic, batch_id: str, custom_ids: set[str]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from processors.llm.values import Outcome, Tokens
+from processors.llm.values import Answer, Outcome, Tokens
 
 
 class Payloads(Protocol):
@@ -15,6 +15,10 @@ class Payloads(Protocol):
 
     def keep(self, request_hash: str, payload: Mapping[str, Any]) -> None:
         """What raises here is not sent."""
+
+    def claim(self, request_hash: str) -> None:
+        """It will be sent later, by a thread that does not know for whom. What raises here is not
+        sent either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,10 @@ class Calls(Protocol):
 
     def record(self, call: Call) -> None:
         """The same id again is the same call: the later one stands."""
+
+    def said_in_batch(self, request_hash: str) -> Answer | None:
+        """The outcome that an item of a batch had, if it was a word about this input. A `DONE` one
+        that is asked about did not fit its schema, and is `INVALID`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 The rule: the order is the meaning. From the outside in:
 
+    awaited    what is under way in a batch is waited for
     recorded   what was answered before costs nothing
+    gathered   where batches are wanted, what was never asked is put aside for the next one
     again      twice the room, a second try, the schema as a tool
     retry      the only repetition; each attempt passes all that follows
     counted    every attempt is counted, and written down if it went out
@@ -19,7 +21,8 @@ from uuid import uuid4
 from core.seams import Clock
 from metrics.instruments import Instruments
 from processors.llm.again import Again
-from processors.llm.batches import BatchBook, Batches
+from processors.llm.batch_book import BatchBook, MemoryBook
+from processors.llm.batches import ITEMS_MAX, Batches
 from processors.llm.breaker import BreakerPatience, Guarded
 from processors.llm.budget import Budget, Till
 from processors.llm.counted import Counted
@@ -30,6 +33,7 @@ from processors.llm.purse import Caps, Purse
 from processors.llm.recorded import Recorded
 from processors.llm.retry import Patience, Retry
 from processors.llm.seams import Calls, NewId, Payloads, Price, Recordings
+from processors.llm.tray import Awaited, Gathered, Tray
 from processors.llm.values import Answer, Model, Request
 
 
@@ -42,6 +46,8 @@ class Config:
     caps: Caps = field(default_factory=Caps)
     patience: Patience = field(default_factory=Patience)
     breaker: BreakerPatience = field(default_factory=BreakerPatience)
+    batches: bool = False
+    """What was never asked is asked in batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class World:
     purse: Purse
     price: Price
     instruments: Instruments
+    book: BatchBook = field(default_factory=MemoryBook)
     stopping: threading.Event = field(default_factory=threading.Event)
     new_id: NewId = lambda: uuid4().hex
 
@@ -75,14 +82,11 @@ class Stack:
         retry = Retry(
             counted, config.patience, clock.monotonic_s, world.stopping, counters.retries.inc
         )
-        self._world = world
+        again = Again(retry)
         self._model = config.model
-        self._outermost: Model = Recorded(
-            Again(retry),
-            world.recordings,
-            clock.now_us,
-            lambda request: counters.recorded.labels(request.purpose).inc(),
-        )
+        self.tray = Tray(ITEMS_MAX)
+        self.batches = self._batches(world, again)
+        self._outermost = self._layered(config, world, again)
         self._watched(world.instruments)
 
     def ask(self, request: Request) -> Answer:
@@ -93,27 +97,43 @@ class Stack:
         """The request with the model it is for."""
         return request if request.model else replace(request, model=self._model)
 
-    def batches(self, book: BatchBook) -> Batches:
-        """The same requests as batches, paid from the same purse into the same recordings."""
-        world = self._world
-        return Batches(
-            connection=self.connection,
-            till=self.till,
-            book=book,
-            payloads=world.payloads,
-            recordings=world.recordings,
-            calls=world.calls,
-            clock=world.clock,
-            instruments=world.instruments.model,
-            new_id=world.new_id,
-        )
-
     def offline(self) -> Answer | None:
         """Why nothing can be sent at all, if so: a word for readiness and for the page."""
         return fault_of(self.connection.endpoint)
 
     def close(self) -> None:
         self.connection.close()
+
+    def _layered(self, config: Config, world: World, again: Again) -> Model:
+        """The layers that answer before anything is asked now."""
+        kept, endpoint, recorded = world.payloads, config.endpoint, world.instruments.model.recorded
+        asking: Model = again
+        if config.batches:
+            asking = Gathered(again, self.tray, kept, world.calls, endpoint)
+        known = Recorded(
+            asking,
+            world.recordings,
+            world.clock.now_us,
+            lambda request: recorded.labels(request.purpose).inc(),
+        )
+        return Awaited(known, self.tray, kept, endpoint)
+
+    def _batches(self, world: World, again: Again) -> Batches:
+        """The same requests as batches, paid from the same purse into the same recordings."""
+        return Batches(
+            connection=self.connection,
+            till=self.till,
+            guard=self.breaker,
+            book=world.book,
+            tray=self.tray,
+            payloads=world.payloads,
+            recordings=world.recordings,
+            calls=world.calls,
+            clock=world.clock,
+            instruments=world.instruments.model,
+            learned=again.learned,
+            new_id=world.new_id,
+        )
 
     def _watched(self, instruments: Instruments) -> None:
         instruments.watch(
@@ -125,4 +145,14 @@ class Stack:
             "model_breaker_state",
             "0 asking, 1 probing, 2 not asking because nobody answers",
             lambda: float(self.breaker.state()),
+        )
+        instruments.watch(
+            "model_batch_requests",
+            "Requests under way in batches",
+            lambda: float(len(self.tray.under_way)),
+        )
+        instruments.watch(
+            "model_batch_waiting",
+            "Requests that wait for the next batch",
+            lambda: float(len(self.tray)),
         )

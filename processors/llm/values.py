@@ -5,7 +5,7 @@ and no `repr` of a request or an answer shows what a session says.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
@@ -87,6 +87,7 @@ class Outcome(StrEnum):
     BREAKER_OPEN = "breaker_open"
     MISCONFIGURED = "misconfigured"
     OFFLINE = "offline"
+    BATCHED = "batched"
     REFUSED = "refused"
     TRUNCATED = "truncated"
     INVALID = "invalid"
@@ -99,7 +100,9 @@ TRANSIENT = frozenset({Outcome.OUTAGE, Outcome.OVERLOADED, Outcome.RATE_LIMITED}
 PERSON = frozenset({Outcome.SPEND_LIMIT, Outcome.MISCONFIGURED})
 """Nothing helps until a person acts, so one probe now and then is enough."""
 
-AGAIN = TRANSIENT | PERSON | {Outcome.BUDGET, Outcome.BREAKER_OPEN, Outcome.OFFLINE}
+AGAIN = (
+    TRANSIENT | PERSON | {Outcome.BUDGET, Outcome.BREAKER_OPEN, Outcome.OFFLINE, Outcome.BATCHED}
+)
 """Nothing was said about the input: it stays as it is and is asked again later, never done."""
 
 FINAL = frozenset({Outcome.REFUSED, Outcome.TRUNCATED, Outcome.INVALID, Outcome.REJECTED})
@@ -140,6 +143,10 @@ class Answer:
     sent: bool = False
     """The network was tried; false if a layer answered on its own."""
     recorded: bool = False
+
+    def of_no_use(self) -> "Answer":
+        """The same to whoever cannot use it: one that is done did not fit."""
+        return replace(self, outcome=Outcome.INVALID) if self.outcome is Outcome.DONE else self
 
 
 class Model(Protocol):

@@ -17,7 +17,7 @@ from metrics.instruments import Instruments
 from processors.llm.purse import NANO, Caps, MemoryPurse
 from processors.llm.seams import Call
 from processors.llm.stack import Stack, World
-from processors.llm.values import Model
+from processors.llm.values import Answer, Model
 from service.clock import SystemClock
 from service.evaluating.recordings import Shelf
 from service.model_books import BookPrice
@@ -31,7 +31,7 @@ def online(settings: Settings, budget_usd: Decimal) -> Iterator[Model]:
     """The model of the settings. Raises `ConfigurationError` if it cannot be asked at all."""
     config = config_of(settings.model, os.environ)
     caps = _capped(config.caps, int(budget_usd * NANO))
-    stack = Stack(replace(config, caps=caps), _world(settings.prices))
+    stack = Stack(replace(config, caps=caps, batches=False), _world(settings.prices))
     try:
         if fault := stack.offline():
             raise ConfigurationError(
@@ -83,5 +83,11 @@ class _Forgotten:
     def keep(self, request_hash: str, payload: Mapping[str, Any]) -> None:
         pass
 
+    def claim(self, request_hash: str) -> None:
+        pass
+
     def record(self, call: Call) -> None:
         pass
+
+    def said_in_batch(self, request_hash: str) -> Answer | None:
+        return None

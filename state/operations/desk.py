@@ -11,6 +11,7 @@ from core.identity import Identity
 from knowledge.bundle import BUDGET_TOKENS
 from state.memory.memory import Memory
 from state.operations.audit import Audit
+from state.operations.batches import BatchRecords
 from state.operations.book import Book
 from state.operations.expiry import Expiry
 from state.operations.last_runs import LastRuns
@@ -50,6 +51,7 @@ class Desk:
         self.people = People(self.book, known, now_us)
         self.model = ModelRecords(self.book, known, now_us)
         self.spending = Spending(self.book)
+        self.batches = BatchRecords(self.book, now_us)
         self.pauses = Pauses(self.book, now_us)
         self.findings = Findings(self.book)
         self.memory = Memory(self.book, now_us, known, budget_tokens, holds_secret)

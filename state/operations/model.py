@@ -6,7 +6,7 @@ Calls and spending stay, because they say nothing of what was sent.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from core.errors import ConfigurationError
@@ -89,6 +89,13 @@ class ModelRecords:
                 )
         return bool(found)
 
+    def claim(self, request_hash: str, asker: Asker | None) -> bool:
+        """Say whose something is that will be sent later; False if there is nobody."""
+        with self._book.change() as cursor:
+            self._name(cursor, request_hash, asker, self._now_us())
+            query = "SELECT 1 FROM model_askers WHERE request_hash = ? LIMIT 1"
+            return bool(cursor.execute(query, [request_hash]).fetchall())
+
     def recording(self, request_hash: str) -> RecordedAnswer | None:
         """The answer to this request, if there is one."""
         rows = self._book.rows(
@@ -122,6 +129,15 @@ class ModelRecords:
         with self._book.change() as cursor:
             cursor.execute("DELETE FROM model_calls WHERE call_id = ?", [call.call_id])
             cursor.execute(f"INSERT INTO model_calls VALUES ({', '.join('?' * len(_CALL))})", row)
+
+    def said_in_batch(self, request_hash: str, *, but: Collection[str]) -> tuple[str, str] | None:
+        """Outcome and reason that it had the last time as an item of a batch, not one of these."""
+        rows = self._book.rows(
+            "SELECT outcome, reason FROM model_calls WHERE request_hash = $1 AND batch "
+            "AND NOT list_contains($2::VARCHAR[], outcome) ORDER BY at_us DESC LIMIT 1",
+            [request_hash, list(but)],
+        )
+        return (rows[0][0], rows[0][1]) if rows else None
 
     def calls_page(
         self, limit: int = 100, after: str = "", outcome: str | None = None
@@ -189,7 +205,9 @@ class ModelRecords:
     def forget(self, person: str) -> dict[str, int]:
         """Take what was sent and answered about a person's sessions; how many rows, by table.
 
-        A text that stood in somebody else's session as well goes too: it is asked again there.
+        A text that stood in somebody else's session as well goes too: it is asked again there. Of a
+        batch that is under way its requests stay, which are hashes, until it is known what they
+        cost; the answers come to nobody and are not kept.
         """
         names = [
             name
@@ -200,15 +218,21 @@ class ModelRecords:
             "request_hash IN (SELECT request_hash FROM model_askers "
             "WHERE user_name IN (SELECT unnest($1::VARCHAR[])))"
         )
-        tables = ("model_payloads", "model_recordings", "model_askers")  # The last one says whose.
+        ended = "batch_key IN (SELECT batch_key FROM model_batches WHERE state = 'ended')"
+        wanted = {
+            "model_batch_items": f"{theirs} AND {ended}",
+            "model_payloads": theirs,
+            "model_recordings": theirs,
+            "model_askers": theirs,  # The last one, because it says whose.
+        }
         with self._book.change() as cursor:
             return {
                 table: len(
                     cursor.execute(
-                        f"DELETE FROM {table} WHERE {theirs} RETURNING 1", [names]
+                        f"DELETE FROM {table} WHERE {which} RETURNING 1", [names]
                     ).fetchall()
                 )
-                for table in tables
+                for table, which in wanted.items()
             }
 
     def _name(self, cursor: Any, request_hash: str, asker: Asker | None, at_us: int) -> None:

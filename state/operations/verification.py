@@ -22,6 +22,18 @@ _ITEM = (
     "record_offset", "start_char", "end_char", "original_start", "original_end", "after_bundle",
 )  # fmt: skip
 _PLACE = ("source", "path", "window", "item", "quote_number")
+_TO_ASK = """
+WITH items AS (
+    SELECT i.request_hash, b.state, b.ended_at_us
+    FROM model_batch_items i JOIN model_batches b ON b.batch_key = i.batch_key
+)
+SELECT DISTINCT source, path FROM verification_windows
+WHERE NOT source_gone AND state = 'queued'
+  AND request_hash NOT IN (SELECT request_hash FROM items WHERE state <> 'ended')
+  AND ($1::BIGINT IS NULL
+       OR request_hash IN (SELECT request_hash FROM items WHERE ended_at_us >= $1))
+ORDER BY ALL LIMIT $2
+"""
 _START = ("", "", -1, -1, -1)
 
 
@@ -91,6 +103,14 @@ class Findings:
             "AND state IN (SELECT unnest($1::VARCHAR[])) ORDER BY ALL",
             [list(states)],
         )
+        return [SessionKey(source, path) for source, path in rows]
+
+    def keys_to_ask(self, limit: int, *, ended_since_us: int | None = None) -> list[SessionKey]:
+        """Files that are there and have a window that waits and is under way in no batch.
+
+        `ended_since_us`: only those of which a batch that ended since then has said something.
+        """
+        rows = self._rows(_TO_ASK, [ended_since_us, limit])
         return [SessionKey(source, path) for source, path in rows]
 
     def _rows(self, query: str, parameters: list[Any] | None = None) -> list[Row]:

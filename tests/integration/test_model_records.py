@@ -4,6 +4,7 @@ import pytest
 
 from core.errors import ConfigurationError
 from core.identity import Identity, digest_of
+from state.operations.batches import BatchItem, BatchRecord, BatchRecords
 from state.operations.book import Book
 from state.operations.model import Asker, ModelRecords, RecordedAnswer, RecordedCall
 from state.store import Store
@@ -119,3 +120,83 @@ def test_calls_come_page_by_page_newest_first(records):
         after = page["next"]
 
     assert seen == ["c6", "c5", "c4", "c3", "c2", "c1", "c0"]
+
+
+@pytest.fixture
+def batches(store, clock):
+    return BatchRecords(Book(store.cursor), lambda: clock.now_us)
+
+
+def batch(key, *hashes, planned=False, batch_id=""):
+    items = tuple(BatchItem(one, "m", "p", f"r-{one}", 5, 7) for one in hashes)
+    return BatchRecord(key, 5, batch_id, planned, items)
+
+
+def test_a_batch_is_kept_as_it_was_said_last(batches):
+    batches.put(batch("b", "h1", "h2", planned=True))
+    batches.put(batch("b", "h2", batch_id="msgbatch_1"))
+    batches.put(batch("c", "h3"))
+
+    assert list(batches.open()) == [batch("b", "h2", batch_id="msgbatch_1"), batch("c", "h3")]
+
+
+def test_an_ended_batch_is_known_by_its_id_and_one_that_never_went_out_is_not(batches):
+    batches.put(batch("b", "h1", batch_id="msgbatch_1"))
+    batches.close("b")
+    batches.put(batch("c", "h2", planned=True))
+    batches.drop("c")
+
+    assert list(batches.open()) == []
+    assert [batches.knows(one) for one in ("msgbatch_1", "", "msgbatch_2")] == [True, False, False]
+
+
+def test_what_nobody_looks_up_any_more_of_batches_is_taken(store, batches, records, clock):
+    for hash_ in ("h1", "h2", "h3"):
+        records.claim(hash_, ANN)
+    batches.put(batch("b", "h1", batch_id="msgbatch_1"))
+    batches.close("b")
+    clock.now_us += DAY_US + 1
+    batches.put(batch("c", "h2"))
+    batches.close("c")
+    counts = count(store, "model_batches"), count(store, "model_batch_items")
+    clock.now_us += 41 * DAY_US
+    batches.put(batch("d", "h3"))
+    batches.close("d")
+
+    assert counts == (2, 1)
+    assert (count(store, "model_batches"), count(store, "model_batch_items")) == (1, 1)
+
+
+def test_who_is_erased_leaves_nothing_in_batches_once_they_ended(store, batches, records):
+    records.claim("h1", ANN)
+    records.claim("h2", BEN)
+    batches.put(batch("b", "h1", "h2"))
+
+    first = records.forget("ann")["model_batch_items"]
+    still = count(store, "model_batch_items")
+    batches.close("b")
+    then = count(store, "model_batch_items")
+
+    assert (first, still, then) == (0, 2, 1)
+    assert records.forget("ben")["model_batch_items"] == 1
+
+
+def test_nothing_waits_for_who_was_erased(records, identity):
+    identity.know([], [digest_of("ann")])
+
+    assert not records.claim("h", ANN)
+    assert records.claim("h", BEN)
+
+
+def test_what_a_batch_said_is_what_its_last_item_said(records):
+    def call(number, outcome, *, batch):
+        one = RecordedCall(f"c{number}", number, "h", "m", "p", outcome, "", None, 9, 1, "", batch)
+        records.record_call(one)
+
+    call(1, "outage", batch=True)
+    call(2, "invalid", batch=False)
+    assert records.said_in_batch("h", but=["outage"]) is None
+    call(3, "truncated", batch=True)
+    call(4, "done", batch=True)
+
+    assert records.said_in_batch("h", but=["outage"]) == ("done", "")

@@ -35,30 +35,36 @@ class Batches:
     ) -> None:
         self._result_of = result_of
         self._shuffled = shuffled
-        self._polls = polls
+        self.polls = polls
         self._batches: dict[str, _Batch] = {}
         self._lock = threading.Lock()
 
     def create(self, batch_id: str, items: list[dict[str, Any]]) -> dict[str, Any]:
         with self._lock:
-            batch = self._batches[batch_id] = _Batch(batch_id, items, self._polls)
+            batch = self._batches[batch_id] = _Batch(batch_id, items, self.polls)
         return _shown(batch, "")
 
     def get(self, batch_id: str, url: str) -> dict[str, Any]:
         """One look; the last of them ends the batch."""
         with self._lock:
             batch = self._found(batch_id)
-            batch.looks_left -= 1
-            if batch.looks_left < 0 and batch.results is None:
-                batch.results = {
-                    item["custom_id"]: self._ended(batch, item) for item in batch.items
-                }
+            self._look(batch)
             return _shown(batch, url)
 
     def all(self) -> dict[str, Any]:
+        """A look at each of them, newest first."""
         with self._lock:
-            found = [_shown(batch, "") for batch in self._batches.values()]
+            batches = [*reversed(self._batches.values())]
+            for batch in batches:
+                self._look(batch)
+            found = [_shown(batch, "") for batch in batches]
         return {"data": found, "has_more": False, "first_id": None, "last_id": None}
+
+    def finish(self) -> None:
+        """All of them end with the next look."""
+        with self._lock:
+            for batch in self._batches.values():
+                batch.looks_left = 0
 
     def cancel(self, batch_id: str, url: str) -> dict[str, Any]:
         with self._lock:
@@ -79,6 +85,11 @@ class Batches:
             raise ApiError(404, "not_found_error", "the batch has not ended")
         lines = ({"custom_id": one, "result": results[one]} for one in self._shuffled([*results]))
         return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+    def _look(self, batch: _Batch) -> None:
+        batch.looks_left -= 1
+        if batch.looks_left < 0 and batch.results is None:
+            batch.results = {item["custom_id"]: self._ended(batch, item) for item in batch.items}
 
     def _ended(self, batch: _Batch, item: dict[str, Any]) -> dict[str, Any]:
         return {"type": "canceled"} if batch.canceled else self._result_of(item["params"])

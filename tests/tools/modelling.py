@@ -5,7 +5,7 @@ long was waited without waiting.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 
 from metrics.instruments import Instruments
-from processors.llm.batches import Batch
+from processors.llm.batch_book import MemoryBook
 from processors.llm.endpoint import Endpoint
 from processors.llm.purse import MemoryPurse, Purse
 from processors.llm.seams import Call, Recording
 from processors.llm.stack import Config, Stack, World
-from processors.llm.values import Request, Tokens, Turn
+from processors.llm.values import AGAIN, Answer, Request, Tokens, Turn
 
 KEY = "test-key-7c1d"
 # Per token, in nano-dollars: input, writes of 5 minutes and an hour, read, output.
@@ -72,30 +72,25 @@ class Kept:
     def keep(self, request_hash: str, payload: Mapping[str, Any]) -> None:
         self.payloads.append((request_hash, payload))
 
+    def claim(self, request_hash: str) -> None:
+        """Everything is kept here, for whomever."""
+
     def record(self, call: Call) -> None:
         self.calls[call.id] = call
+
+    def said_in_batch(self, request_hash: str) -> Answer | None:
+        said = [
+            Answer(call.outcome, reason=call.reason).of_no_use()
+            for call in self.calls.values()
+            if call.batch and call.request_hash == request_hash and call.outcome not in AGAIN
+        ]
+        return said[-1] if said else None
 
     def get(self, request_hash: str) -> Recording | None:
         return self.recordings.get(request_hash)
 
     def put(self, request_hash: str, recording: Recording) -> None:
         self.recordings[request_hash] = recording
-
-
-class Shelf:
-    """The book of batches."""
-
-    def __init__(self) -> None:
-        self.batches: dict[str, Batch] = {}
-
-    def put(self, batch: Batch) -> None:
-        self.batches[batch.key] = batch
-
-    def close(self, key: str) -> None:
-        self.batches.pop(key, None)
-
-    def open(self) -> Sequence[Batch]:
-        return tuple(self.batches.values())
 
 
 def price(model: str, tokens: Tokens, *, at_us: int, batch: bool) -> int | None:
@@ -114,7 +109,7 @@ class Bench:
 
     config: Config
     kept: Kept = field(default_factory=Kept)
-    shelf: Shelf = field(default_factory=Shelf)
+    shelf: MemoryBook = field(default_factory=MemoryBook)
     ids: Iterator[int] = field(default_factory=count)
     purse: Purse = field(default_factory=MemoryPurse)
     clock: HandClock = field(default_factory=HandClock)
@@ -132,11 +127,12 @@ class Bench:
                 purse=self.purse,
                 price=price,
                 instruments=self.instruments,
+                book=self.shelf,
                 stopping=self.stopping,
                 new_id=lambda: f"call-{next(self.ids)}",
             ),
         )
-        self.batches = self.stack.batches(self.shelf)
+        self.batches = self.stack.batches
 
     def again(self) -> "Bench":
         return replace(self)

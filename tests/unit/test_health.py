@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from metrics import health, health_of_jobs
+from metrics import health, job_health, model_health
 from metrics.checks import Check, overall
 from metrics.health import (
     DatabaseFacts,
@@ -13,7 +13,7 @@ from metrics.health import (
     SourceFacts,
     WriterFacts,
 )
-from metrics.health_of_jobs import JobFacts, SlotFacts
+from metrics.job_health import JobFacts, SlotFacts
 
 READ = ProcessorFacts(
     "usage", listed=True, files=10, behind_files=0, behind_bytes=0, oldest="", waiting_s=0.0,
@@ -142,7 +142,7 @@ def test_the_disk(free_bytes, status):
     ],
 )  # fmt: skip
 def test_a_job(state, status):
-    check = health_of_jobs.job(JobFacts("retention", state, 7200.0, "mood fits no table"))
+    check = job_health.job(JobFacts("retention", state, 7200.0, "mood fits no table"))
 
     assert (check.name, check.status) == ("job:retention", status)
     assert ("mood fits no table" in check.text) == (status == "warning")
@@ -165,7 +165,7 @@ def test_the_scheduler_says_which_job_does_not_keep_its_clock(
 ):
     well = SlotFacts("usage", 0.0, in_flight=False, outcome=("ok", ""))
 
-    check = health_of_jobs.scheduler([well, SlotFacts("prices", late_s, in_flight, outcome)])
+    check = job_health.scheduler([well, SlotFacts("prices", late_s, in_flight, outcome)])
 
     assert (check.name, check.status) == ("scheduler", status)
     assert text in check.text
@@ -188,6 +188,17 @@ def test_the_shield(facts, status, text):
     assert (check.name, check.status) == ("shield:home", status)
     assert text in check.text
     assert ("cleanupPeriodDays" in check.do) == (status == "warning")
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [((0, 0, 0.0), "ok"), ((2, 9, 26 * 3600.0), "ok"), ((2, 9, 26 * 3600.0 + 1), "warning")],
+)
+def test_batches(facts, status):
+    check = model_health.batches(model_health.BatchFacts(*facts))
+
+    assert (check.name, check.status) == ("batches", status)
+    assert ("lost" in check.do) == (status == "warning")
 
 
 def test_the_rest():
