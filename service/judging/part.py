@@ -11,6 +11,7 @@ from functools import cached_property
 
 from core.errors import SessionwatchError
 from core.seams import Clock
+from knowledge.judgements import Judgement
 from processors.llm.purse import day_of
 from processors.llm.stack import Stack
 from processors.llm.values import AGAIN, Answer, Outcome
@@ -122,7 +123,7 @@ class Judging:
         """
         if self._stopping.is_set():
             return None
-        answer = self._ask(batch)
+        answer = self._answer(batch)
         if answer.outcome in AGAIN:
             self._wait(answer.retry_after_s or LATER_S)
             return None
@@ -139,15 +140,27 @@ class Judging:
             judged += found
         return judged
 
-    def _ask(self, batch: Sequence[Question]) -> Answer:
+    def _answer(self, batch: Sequence[Question]) -> Answer:
+        """What was answered before, if it was any use; else what is answered on this day."""
+        answer = self._ask(batch)
+        if answer.recorded and not self._believed(answer, batch):
+            return self._ask(batch, self._day)
+        return answer
+
+    def _believed(self, answer: Answer, batch: Sequence[Question]) -> list[Judgement]:
+        if answer.outcome is not Outcome.DONE:
+            return []
+        return judgements_in(answer.value, batch, self._redactor)
+
+    def _ask(self, batch: Sequence[Question], day: str = "") -> Answer:
         """What is sent is kept for everybody whose words are in it."""
         people = sorted(frozenset[str]().union(*(one.people for one in batch)))
         asker = Asker(KNOWLEDGE, "contradictions", people[0] if people else "", tuple(people[1:]))
         with asking_for(asker):
-            return self._stack.ask(request_of(batch, self._day, self._redactor))
+            return self._stack.ask(request_of(batch, self._redactor, day))
 
     def _kept(self, batch: Sequence[Question], answer: Answer) -> int:
-        found = judgements_in(answer.value, batch, self._redactor)
+        found = self._believed(answer, batch)
         said = {(one.left, one.right, one.said) for one in found}
         self._useless |= {_pair(one) for one in batch} - said
         return self._memory.record_judgements(found, self._model, answer.request_hash)

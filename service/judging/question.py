@@ -5,8 +5,8 @@ The rules:
   them can know; who said it, where and when is not sent;
 - of an answer only this is read: a pair that was asked about, a word that is known, and a short
   reason without orders or secrets in it. Everything else is dropped, and its pair is not judged;
-- the same pairs on the same day are the same request, so what was answered costs nothing again,
-  and an answer that was no use is not all that there will ever be.
+- the same pairs are the same request, so what was answered costs nothing again; with a day in it
+  it is another one, so an answer that was no use is not all that there will ever be.
 """
 
 import json
@@ -78,9 +78,9 @@ def batches(questions: Sequence[Question]) -> Iterator[list[Question]]:
         yield batch
 
 
-def request_of(questions: Sequence[Question], day: str, redactor: Redactor) -> Request:
-    """What to ask about these pairs. The marks are a code of the data and the day under the
-    installation's key."""
+def request_of(questions: Sequence[Question], redactor: Redactor, day: str = "") -> Request:
+    """What to ask about these pairs, once more on a `day` if one is given. The marks are a code of
+    data and day under the installation's key."""
     data = "\n".join(
         json.dumps(
             {

@@ -6,13 +6,14 @@ relations and confidence are the same with or without it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from knowledge.judgements import Judgement, said_digest
 from knowledge.labels import sensitivity
 from knowledge.operations import worth_judging
+from knowledge.scan import scan
 from knowledge.values import Viewer
 from state.memory.base import Base
-from state.memory.governing import findings
 from state.memory.settling import Pair, conflicts
 from state.memory.shelf import Shelf
 from state.memory.tables import insert
@@ -97,7 +98,12 @@ def _holds(base: Base, one: Judgement) -> bool:
 def _may_be_sent(base: Base, id_: str) -> bool:
     """Neither somebody's own nor held back, whatever its state."""
     item = base.items[id_].item
-    return not (item.personal or findings(item) or sensitivity(item.statement))
+    return not (item.personal or _is_held_back(item.title, item.statement))
+
+
+@lru_cache(maxsize=16384)
+def _is_held_back(title: str, statement: str) -> bool:
+    return bool(scan(f"{title}\n{statement}") or sensitivity(statement))
 
 
 def _question(base: Base, one: Pair) -> Question:
