@@ -17,7 +17,7 @@ from core.errors import ConfigurationError
 from knowledge.resolutions import ConflictChoice, DuplicateChoice, Settlement
 from knowledge.values import Viewer
 from state.memory.settling import conflicts, name_contradiction, settle
-from state.memory.showing import Showing
+from state.memory.showing_pairs import ShowingPairs
 
 Person = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -164,5 +164,5 @@ class _Settling:
     def _viewer(self, ask: Ask) -> Viewer:
         return self._desk.memory.viewer(ask.who)
 
-    def _shown(self, ask: Ask) -> Showing:
-        return Showing(self._desk.memory, self._viewer(ask))
+    def _shown(self, ask: Ask) -> ShowingPairs:
+        return ShowingPairs(self._desk.memory, self._viewer(ask))

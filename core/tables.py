@@ -75,6 +75,7 @@ ENGINE_TABLES = frozenset(
         "knowledge_decisions",
         "knowledge_deliveries",
         "knowledge_groups",
+        "knowledge_judgements",
         "predecessor_states",
         "predecessor_events",
         "predecessor_sessions",

@@ -4,6 +4,7 @@ The rule: nothing is overwritten and nothing goes away. An operation says where 
 and what a person should look at; only governance changes what stands.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -40,9 +41,19 @@ class Operation:
     @property
     def to_judge(self) -> tuple[Relation, ...]:
         """The conflicts worth a look, at most `JUDGED_MAX`."""
-        conflicts = [r for r in self.relations if r.kind in ("conflict", "supersedes")]
-        ordered = sorted(conflicts, key=lambda r: (-r.score, r.left, r.right))
-        return tuple(ordered[:JUDGED_MAX])
+        return worth_judging(self.relations)
+
+
+def worth_judging(relations: Iterable[Relation]) -> tuple[Relation, ...]:
+    """Conflicts, the most similar first, at most `JUDGED_MAX` of each statement."""
+    conflicts = [r for r in relations if r.kind in ("conflict", "supersedes")]
+    taken: Counter[str] = Counter()
+    found = []
+    for one in sorted(conflicts, key=lambda r: (-r.score, r.left, r.right)):
+        if max(taken[one.left], taken[one.right]) < JUDGED_MAX:
+            taken.update((one.left, one.right))
+            found.append(one)
+    return tuple(found)
 
 
 def operation(

@@ -93,8 +93,16 @@ AXES: Mapping[str, tuple[str, str]] = {
 }
 """Each axis has two poles that exclude each other."""
 
-FLIPPED_BY_NOT = frozenset({"inclusion", "permission", "switch", "duty", "truth"})
+FLIPPED_BY_NOT = frozenset({"inclusion", "permission", "switch", "duty", "truth", "access"})
 """On these axes "not" before one pole is the other: not included is excluded."""
+
+VERBS_OF_POLES = folded(
+    "include includes exclude excludes allow allows permit permits forbids prohibits requires "
+    "enthält enthalten erlaubt erlauben darf dürfen schließt inclut incluent exclut excluent "
+    "comprend comprennent autorise autorisent permet permettent incluye incluyen excluye excluyen "
+    "permite permiten zahrnuje zahrnují obsahuje obsahují dovoluje smí smějí vyžaduje"
+)
+"""Finite verbs among them: a "not" behind one of these is about it."""
 
 POLES = Lexicon(
     {

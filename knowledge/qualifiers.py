@@ -14,16 +14,20 @@ from functools import lru_cache
 from typing import Literal
 
 from knowledge.contrast import contrast
-from knowledge.opposites import FLIPPED_BY_NOT, POLES
+from knowledge.opposites import FLIPPED_BY_NOT, POLES, VERBS_OF_POLES
 from knowledge.quantities import Found, calendar, quantities
 from knowledge.text import unaccented, visible
 from knowledge.words import (
+    AGENT,
     CZECH_NEGATED,
     NOT,
     ONLY,
+    OUR_ENDING,
+    PASSIVE,
     PHRASES,
     STOP_WORDS,
     SYNONYMS,
+    US,
     VERBS,
     WITHOUT,
     language,
@@ -60,7 +64,8 @@ _FRENCH_NOT = frozenset({"pas", "jamais", "plus", "aucun", "aucune", "rien"})
 class Reading:
     """A statement taken apart. `content`: the words that are no qualifiers, by their roots.
 
-    `order`: content, names and opposites as they follow each other, which tells who does what.
+    `order`: content, names and opposites as they follow each other, which tells who does what,
+    with one of `AGENT` before who does it in a passive. `by_us`: "we" or "one" does it.
     `subject`: identifiers and names before the first verb.
     """
 
@@ -69,6 +74,8 @@ class Reading:
     content: frozenset[str]
     order: tuple[str, ...]
     subject: frozenset[Found]
+    by_us: bool
+    passive: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +135,10 @@ def _read(text: str) -> Reading:
         qualifiers=frozenset(name.found for name in names) | amounts | polarity | dated,
         words=frozenset(unaccented(t.strip(".:`")) for t in _TOKEN.findall(text)),
         content=frozenset(_root(t) for t in plain_words),
-        order=tuple(by_mark.get(t) or _step(t) for t in tokens if t in by_mark or _step(t)),
+        order=_order(tokens, by_mark),
         subject=frozenset(name.found for name in names if name.place < verb_at),
+        by_us=_by_us(tokens),
+        passive=any(token in PASSIVE for token in tokens),
     )
 
 
@@ -229,13 +238,26 @@ def _polarity(tokens: list[str]) -> frozenset[Found]:
     found: set[Found] = {("without", "yes") for token in tokens if token in WITHOUT}
     found |= {("only", "yes") for token in tokens if token in ONLY}
     for i, (axis, sign) in poles.items():
-        near = [n for n in negators if abs(n - i) <= _NEGATION_REACH]
+        near = [n for n in negators if _turns_round(tokens, n, i)]
         if axis in FLIPPED_BY_NOT and near:
             negators.remove(min(near, key=lambda n: abs(n - i)))
             sign = 1 - sign
         # To forbid is to say "not".
         found.add(("not", "yes") if (axis, sign) == ("permission", 1) else (axis, "+-"[sign]))
     return frozenset(found | {("not", "yes") for _ in negators})
+
+
+def _turns_round(tokens: list[str], negator: int, at: int) -> bool:
+    """Whether a "not" is about this word: nothing but small words stands between the two.
+
+    "Disabled users must not be deleted" says "not" of deleting, and disabled they stay. What
+    stands behind a word turns it round only if the word is the verb ("darf nicht", "inclut pas").
+    """
+    if negator > at and tokens[at] not in VERBS_OF_POLES:
+        return False
+    first, last = sorted((negator, at))
+    near = last - first <= _NEGATION_REACH
+    return near and all(token in STOP_WORDS for token in tokens[first + 1 : last])
 
 
 def _parts(token: str) -> list[str]:
@@ -265,6 +287,25 @@ def _is_content(token: str) -> bool:
         and token not in POLES
         and not calendar(token)
     )
+
+
+def _order(tokens: list[str], by_mark: dict[str, str]) -> tuple[str, ...]:
+    found: list[str] = []
+    for at, word in enumerate(tokens):
+        if word in AGENT and AGENT[word].intersection(tokens[:at]):
+            found.append(word.replace("vom", "von"))
+        elif step := by_mark.get(word) or _step(word):
+            found.append(step)
+    while found and found[-1] in AGENT:  # "by 5 pm" names nobody.
+        found.pop()
+    return tuple(found)
+
+
+def _by_us(tokens: list[str]) -> bool:
+    first = tokens[0] if tokens else ""
+    if first == "on":
+        return language(tokens) == "fr"
+    return first in US or first.endswith(OUR_ENDING)
 
 
 def _step(token: str) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 
-from knowledge.words import DAYS, MONTHS, PERIODS
+from knowledge.words import DAYS, MONTHS, PERIODS, UNITS
 
 Found = tuple[str, str]
 """What kind of amount, and its value."""
@@ -23,7 +23,7 @@ _TIME_S = {
     "hodinach": "3600",
     "d day days tag tage tagen jour jours dia dias dny dni dnu dnech den": "86400",
     "week weeks woche wochen semaine semaines semana semanas tyden tydny tydnu": "604800",
-    "month months monat monate monaten mois mes meses mesic mesice mesicu mesicich": "2592000",
+    "month months monat monate monaten mois mes meses mesic mesice mesicu mesicich": "2629800",
     "year years jahr jahre jahren an ans annee annees ano anos rok roky let letech": "31557600",
 }
 _BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -63,17 +63,25 @@ _UNITS: dict[str, tuple[str, Decimal]] = {
 # One is left out: in three of the languages it is the article as well. So are words that mean
 # something else in another of them: `once`, `neuf`, `pet`, `let`.
 _NUMBER_WORDS = {
-    "2": "two zwei deux dos dva dve",
-    "3": "three drei trois tres tri",
-    "4": "four vier quatre cuatro ctyri",
-    "5": "five funf cinq cinco",
-    "6": "six sechs seis sest",
-    "7": "seven sieben sept siete sedm",
-    "8": "eight acht huit ocho osm",
-    "9": "nine neun nueve devet",
-    "10": "ten zehn dix diez deset",
+    "2": "two zwei deux dos dva dve dvou",
+    "3": "three drei trois tres tri trech",
+    "4": "four vier quatre cuatro ctyri ctyr ctyrech",
+    "5": "five funf cinq cinco peti",
+    "6": "six sechs seis sest sesti",
+    "7": "seven sieben sept siete sedm sedmi",
+    "8": "eight acht huit ocho osm osmi",
+    "9": "nine neun nueve devet deviti",
+    "10": "ten zehn dix diez deset deseti",
     "11": "eleven elf onze jedenact",
     "12": "twelve zwolf douze doce dvanact",
+    "13": "thirteen dreizehn treize trece trinact",
+    "14": "fourteen vierzehn quatorze catorce ctrnact",
+    "15": "fifteen funfzehn quinze quince patnact",
+    "16": "sixteen sechzehn seize dieciseis sestnact",
+    "17": "seventeen siebzehn diecisiete sedmnact",
+    "18": "eighteen achtzehn dieciocho osmnact",
+    "19": "nineteen neunzehn diecinueve devatenact",
+    "20": "twenty zwanzig vingt veinte dvacet",
 }
 _DIGITS = {w: digit for digit, words in _NUMBER_WORDS.items() for w in words.split()}
 _WORD = re.compile(r"[^\W\d_]+")
@@ -111,8 +119,9 @@ def quantities(text: str) -> tuple[frozenset[Found], str]:
 
 
 def calendar(word: str) -> Found | None:
-    """The period, week day or month that a single folded word names."""
-    for kind, known in (("period", PERIODS), ("day", DAYS), ("month", MONTHS)):
+    """The period, week day, month or unit that a single folded word names."""
+    named = (("period", PERIODS), ("day", DAYS), ("month", MONTHS), ("unit", UNITS))
+    for kind, known in named:
         if value := known.get(word):
             return kind, value
     return None

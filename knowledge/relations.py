@@ -11,24 +11,23 @@ from typing import Literal
 from rapidfuzz import fuzz
 
 from knowledge.candidates import keys, meets
+from knowledge.opposites import AXES
 from knowledge.qualifiers import Difference, Reading, diff, reading
 from knowledge.text import normalised, unaccented
 from knowledge.values import ORG
+from knowledge.wording import says_same, strange
 from knowledge.words import SUCCESSION
 
 Kind = Literal["same", "similar", "conflict", "supersedes"]
 
 # Thresholds of the token-sorted ratio. 0.80, 0.70 and 0.60 separated duplicates, contradictions
 # and different facts of the predecessor's fixtures; 0.65 with two shared entities is the
-# predecessor's own gate. tests/fixtures/knowledge/pairs.jsonl holds what they do here.
+# predecessor's own gate. docs/knowledge.md has what they do to the labelled pairs.
 SAME_MIN = 0.80
 CONFLICT_MIN = 0.70
 ENTITY_CONFLICT_MIN = 0.65
 SIMILAR_MIN = 0.60
 SHARED_ENTITIES_MIN = 2
-SAME_WORD_MIN = 75.0
-"""Letters that two spellings or forms of one word share, in percent (`rapidfuzz.fuzz.ratio`)."""
-WORD_PREFIX = 4
 CONTENT_WORDS_MIN = 2
 """With fewer words that are no qualifiers these alone say too little."""
 SUBJECT_SHARE_MIN = 0.6
@@ -114,9 +113,11 @@ def _kind(
     if "subject" in weights:
         return None
     if "conflict" in weights:
-        if left.scope == right.scope and score >= _conflict_min(left, right):
-            return "conflict" if _one_subject(one, other) else None
-        return None
+        if left.scope != right.scope or score < _conflict_min(left, right):
+            return None
+        if not _one_subject(one, other):
+            return None
+        return "similar" if _two_cases(left, right, differences) else "conflict"
     if left.scope == right.scope and score >= SAME_MIN and not weights and says_same(one, other):
         return "same"
     return "similar"
@@ -126,53 +127,39 @@ def _names(said: Reading) -> frozenset[str]:
     return frozenset(name for kind, name in said.qualifiers if kind == "name")
 
 
-def says_same(one: Reading, other: Reading) -> bool:
-    """Whether every word that is no qualifier is there again, in another form perhaps, in order.
-
-    A word put in place of another ("from billing", "from sales") is a difference that no list
-    of qualifiers knows; letting a person look costs less than evidence on the wrong fact.
-    """
-    strange = _strange(one.content, other.content) or _strange(other.content, one.content)
-    return not strange and _one_order(one.order, other.order)
-
-
-def _one_order(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether one is the other, begun at another place.
-
-    Moving a phrase to the front turns the words round like a wheel ("use a for b", "for b use a");
-    changing the roles does not ("a calls b", "b calls a").
-    """
-    if len(one) != len(other):
-        return False
-    turns = (other[n:] + other[:n] for n in range(max(1, len(other))))
-    return any(all(map(_one_word, one, turn)) for turn in turns)
-
-
-def _strange(words: frozenset[str], known: frozenset[str]) -> frozenset[str]:
-    return frozenset(w for w in words - known if not any(_one_word(w, k) for k in known))
-
-
-def _one_word(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    if one[:WORD_PREFIX] != other[:WORD_PREFIX] or any(map(str.isdigit, one + other)):
-        return False
-    return fuzz.ratio(min(one, other), max(one, other)) >= SAME_WORD_MIN
-
-
 def _one_subject(one: Reading, other: Reading) -> bool:
     larger = max(len(one.content), len(other.content))
     if not larger:
         return True
-    strange = max(
-        len(_strange(one.content, other.content)), len(_strange(other.content, one.content))
-    )
-    return (larger - strange) / larger >= SUBJECT_SHARE_MIN
+    new = max(len(strange(one.content, other.content)), len(strange(other.content, one.content)))
+    return (larger - new) / larger >= SUBJECT_SHARE_MIN
+
+
+def _two_cases(left: Statement, right: Statement, differences: tuple[Difference, ...]) -> bool:
+    """Whether the two may each hold in a case of its own, which is a hint and no conflict.
+
+    Either an opposite names the case and something else is said of each ("reads are automatic,
+    writes are manual"), or each has words of its own ("monthly for the board, weekly for sales").
+    """
+    kinds = [difference.kind for difference in differences if difference.weight == "conflict"]
+    if len(kinds) > 1 and any(kind in AXES for kind in kinds):
+        return True
+    if "name" in kinds or _share_entities(left, right):
+        return False
+    one, other = reading(left.text), reading(right.text)
+    return _has_own(one, other) and _has_own(other, one)
+
+
+def _has_own(one: Reading, other: Reading) -> bool:
+    return bool(strange(one.content, other.content) or _names(one) - _names(other) - other.words)
 
 
 def _conflict_min(left: Statement, right: Statement) -> float:
-    shared = len(left.entities & right.entities)
-    return ENTITY_CONFLICT_MIN if shared >= SHARED_ENTITIES_MIN else CONFLICT_MIN
+    return ENTITY_CONFLICT_MIN if _share_entities(left, right) else CONFLICT_MIN
+
+
+def _share_entities(left: Statement, right: Statement) -> bool:
+    return len(left.entities & right.entities) >= SHARED_ENTITIES_MIN
 
 
 def _scopes_meet(left: Statement, right: Statement) -> bool:

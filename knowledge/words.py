@@ -53,7 +53,8 @@ FUNCTION_WORDS: Mapping[str, frozenset[str]] = {
         "it its "
         "this that "
         "these those as we our you your they their there has have had do does must should shall "
-        "can may will would when if than then which who so any all each every also just only"
+        "can may will would when if than then which who so any all each every also just only get "
+        "gets"
     ),
     "de": folded(
         "der die das den dem des ein eine einen einem einer eines und oder ist sind war waren wird "
@@ -93,6 +94,22 @@ WITHOUT = folded("without ohne sans sin bez")
 ONLY = folded(
     "only solely nur ausschließlich seulement uniquement solo sólo solamente pouze jen jenom"
 )
+
+_IS = folded("is are was were be been being get gets")
+_WIRD = folded("wird werden wurde wurden worden")
+AGENT: Mapping[str, frozenset[str]] = {
+    "by": _IS,
+    "von": _WIRD,
+    "vom": _WIRD,
+    "par": folded("est sont était étaient être été"),
+    "por": folded("es son era eran fue ser sido"),
+}
+"""Behind one of the verbs of a passive these name who does it. Czech has an ending instead."""
+
+PASSIVE = frozenset().union(*AGENT.values()) | folded("se si je jsou byl byla bylo byly está están")
+US = folded("we wir man nous nosotros nosotras")
+OUR_ENDING = "mos"
+"""Of the Spanish verb for what we do; `on` is French if the statement is."""
 
 CZECH_NEGATED = folded(
     "není nejsou nebyl nebyla nebylo nemá nemají nemůže nemohou nesmí nesmějí nemusí nebude "
@@ -176,6 +193,17 @@ MONTHS = _by_word(
         "12": "december dezember décembre diciembre prosinec prosince prosinci",
     }
 )
+UNITS = _by_word(
+    {
+        "cent": "cents cent centime centimes céntimo céntimos haléř haléře haléřích",
+        "euro": "euro euros eura eurech",
+        "crown": "koruny korun korunách",
+        "second": "seconds sekunden secondes segundos sekundy sekundách",
+        "millisecond": "milliseconds millisekunden millisecondes milisegundos milisekundy "
+        "milisekundách",
+    }
+)
+"""What is measured in, where no number stands before it; `second` alone is an ordinal as well."""
 
 SYNONYMS = _by_word(
     {

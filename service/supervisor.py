@@ -30,6 +30,7 @@ from service.engine import Engine, Swept
 from service.gates import gate_of, keep_uses
 from service.holding import Holding
 from service.job_list import Collect, Work, jobs_of
+from service.judging.part import Judging
 from service.lanes import LaneThreads
 from service.operator import Operator
 from service.reload import attempt
@@ -144,6 +145,7 @@ class Service:
         of_homes = self.collecting.job if self.collecting else None
         collect = self._collect_sessions or of_homes
         self.remembering = Remembering(self.desk, self.store, self.engine, self.clock)
+        self.judging = Judging(self.model, settings, self.clock) if self.model else None
         remember = self._remember or self.remembering.job
         self.jobs = jobs_of(self, self._stopping.is_set, collect, remember)
         self.control = ServiceControl(self)
@@ -179,6 +181,8 @@ class Service:
         self.checks.start()
         self.tallier.start()
         self.remembering.start()
+        if self.judging:
+            self.judging.start()
         self.scheduler.start()
         if self.batches:
             self.batches.start(self.control.reread)
@@ -229,6 +233,7 @@ class Service:
         clean &= self.checks.stop(left_s())
         clean &= self.tallier.stop(left_s())
         clean &= self.remembering.stop(left_s())
+        clean &= self.judging.stop(left_s()) if self.judging else True
         clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
         clean &= self.batches.stop(left_s()) if self.batches else True
@@ -252,6 +257,7 @@ class Service:
             "timer": self.timer.alive and self.checks.alive,
             "tallier": self.tallier.alive,
             "memory": self.remembering.alive,
+            "judging": not self.judging or self.judging.alive,
             "scheduler": self.scheduler.alive,
             "batches": not self.batches or self.batches.alive,
             "watcher": self.observer.alive(),

@@ -8,6 +8,8 @@ In the order of their use:
     extractors   phrase rules, recorded answers, or a model: what each finds in a session
     judging      candidates against what was to be found; quotes, secrets and bait against the bytes
     second_run   what reading everything again would add to the base
+    pairs        pairs of statements and what they are to each other (`gold/pairs.jsonl`)
+    relating     what the base makes of them: duplicates, conflicts, orders of arrival
     figures      sums over cases: precision, recall, by kind and language
     criteria     what must hold, in one table
     evaluation   all of it, as one value for JSON; `report` prints it

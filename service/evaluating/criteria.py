@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """`measure` is a path into the figures of an extractor."""
+    """`measure` is a path into the figures of an extractor, or of the `relations` of pairs."""
 
-    extractor: str
+    of: str
     measure: str
     holds: Literal["=", ">=", "<="]
     bound: float
@@ -34,6 +34,17 @@ CRITERIA: tuple[Criterion, ...] = (
     Criterion("recorded", "flaws.flawed_refused", "=", 1.0),
     Criterion("recorded", "flaws.refused_for_the_right_reason", "=", 1.0),
     Criterion("recorded", "flaws.sound_kept", "=", 1.0),
+    Criterion("relations", "all.same.precision", ">=", 0.98),
+    Criterion("relations", "all.same.recall", ">=", 0.63),
+    Criterion("relations", "held.same.recall", ">=", 0.47),
+    Criterion("relations", "all.conflict.precision", ">=", 0.91),
+    Criterion("relations", "all.conflict.recall", ">=", 0.73),
+    Criterion("relations", "held.conflict.precision", ">=", 0.89),
+    Criterion("relations", "held.conflict.recall", ">=", 0.69),
+    Criterion("relations", "all.merged.contradictions", "=", 0.0),
+    Criterion("relations", "all.merged.compatible", "=", 0.0),
+    Criterion("relations", "order.all.results", "=", 1.0),
+    Criterion("relations", "order.held.results", "=", 1.0),
     Criterion("model", "all.precision", ">=", 0.85),
     Criterion("model", "all.recall", ">=", 0.75),
     Criterion("model", "answered.raw_quote_fidelity", ">=", 0.97),
@@ -43,13 +54,13 @@ CRITERIA: tuple[Criterion, ...] = (
 )
 
 
-def weighed(extractors: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Every criterion of the extractors that ran, with what was measured and whether it holds."""
+def weighed(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every criterion of what was measured, with the measure and whether it holds."""
     for criterion in CRITERIA:
-        if criterion.extractor in extractors:
-            measured = _measure(extractors[criterion.extractor], criterion.measure)
+        if criterion.of in figures:
+            measured = _measure(figures[criterion.of], criterion.measure)
             yield {
-                "extractor": criterion.extractor,
+                "of": criterion.of,
                 "measure": criterion.measure,
                 "measured": measured,
                 "needs": f"{criterion.holds} {criterion.bound:g}",

@@ -15,23 +15,34 @@ from service.evaluating.cases import Case, gold
 from service.evaluating.criteria import weighed
 from service.evaluating.extractors import Extractor, by_model, by_rules, extracted
 from service.evaluating.judging import Judged, judged
+from service.evaluating.pairs import Pair, labelled_pairs
 from service.evaluating.recordings import replayed
+from service.evaluating.relating import relating
 from service.evaluating.second_run import run_twice
 from service.evaluating.transcripts import transcript
 
 
-def evaluation(model: Model | None = None, cases: Sequence[Case] | None = None) -> dict[str, Any]:
-    """Figures of the rules and of the recorded answers, and those of `model` if there is one."""
+def evaluation(
+    model: Model | None = None,
+    cases: Sequence[Case] | None = None,
+    pairs: Sequence[Pair] | None = None,
+) -> dict[str, Any]:
+    """Figures of the rules and of the recorded answers, and those of `model` if there is one.
+
+    Also what the base makes of the labelled pairs, which no model is asked about.
+    """
     cases = gold() if cases is None else cases
     extractors: dict[str, Extractor] = {"rules": by_rules, "recorded": by_model(replayed(cases))}
     if model is not None:
         extractors["model"] = by_model(model)
     measured = {name: _figures(cases, one) for name, one in extractors.items()}
     measured["recorded"]["flaws"] = figures.flaws(judged_cases(cases, extractors["recorded"]))
-    criteria = list(weighed(measured))
+    related = relating(labelled_pairs() if pairs is None else pairs)
+    criteria = list(weighed({**measured, "relations": related}))
     return {
         "gold": _about(cases),
         "extractors": measured,
+        "relations": related,
         "criteria": criteria,
         "passed": all(criterion["holds"] for criterion in criteria),
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from service import printing
 
+_SHARES = ("recall", "F1", "noticed")
 _COLUMNS = ("", "precision", "recall", "F1", "found", "expected", "hits")
 
 
@@ -22,7 +23,32 @@ def show(found: Mapping[str, Any]) -> None:
         for line in _lines(figures):
             printing.line(line)
     printing.line("")
+    _show_relations(found["relations"])
+    printing.line("")
     _show_criteria(found)
+
+
+def _show_relations(related: Mapping[str, Any]) -> None:
+    printing.line(
+        f"relations: what the base makes of {related['pairs']} pairs ({_named(related['labels'])})"
+    )
+    parts = {name: related[name] for name in ("all", "seen", "held")} | related["by_language"]
+    printing.as_table(
+        ("", "same: precision", *_SHARES, "conflict: precision", *_SHARES, "merged wrongly"),
+        [[name, *_related(figures)] for name, figures in parts.items()],
+    )
+    for name, tried in related["order"].items():
+        printing.line(
+            f"{tried['orders']} orders of the {tried['statements']} statements of {name} pairs: "
+            f"{tried['results']} result(s)"
+        )
+
+
+def _related(figures: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("same", "conflict"):
+        yield from (f"{figures[name][share]:.2f}" for share in ("precision", "recall", "f1"))
+        yield f"{figures['noticed'][name]:.2f}"
+    yield str(sum(figures["merged"].values()))
 
 
 _ABOUT = {
@@ -74,7 +100,7 @@ def _named(counts: Mapping[str, int]) -> str:
 
 
 def _show_criteria(found: Mapping[str, Any]) -> None:
-    names = ("extractor", "measure", "measured", "needs")
+    names = ("of", "measure", "measured", "needs")
     rows = [
         [*(criterion[name] for name in names), _word(criterion)] for criterion in found["criteria"]
     ]

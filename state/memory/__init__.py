@@ -11,5 +11,7 @@ deletes anything here.
     finding     evidence in the processors' tables that the base does not have yet
     intake      evidence becomes items and relations
     governing   decisions, edits, settlements
+    judging     what a model is asked about conflicts and says of them, which changes nothing
     memory      all of it together, as the desk has it
+    showing     items as JSON for one viewer, `showing_pairs` conflicts and duplicates
 """

@@ -27,6 +27,7 @@ _OF_ITEMS = (
     "knowledge_items", "knowledge_evidence", "knowledge_votes", "knowledge_dismissals",
     "knowledge_deliveries", "knowledge_decisions",
 )  # fmt: skip
+_JUDGED = "knowledge_judgements"
 _OF_PAIRS = ("knowledge_relations", "knowledge_contradictions", "knowledge_settlements")
 
 
@@ -45,6 +46,9 @@ def erase(shelf: Shelf, person: str) -> dict[str, int]:
                 report[table] = report.get(table, 0) + _delete(cursor, table, ["item_id"], gone)
             for table in _OF_PAIRS:
                 report[table] = _delete(cursor, table, ["left_id", "right_id"], gone)
+            # What was judged may be their words, also where the item stays in those of others.
+            touched = [*gone, *(one.item.id for one in kept)]
+            report[_JUDGED] = _delete(cursor, _JUDGED, ["left_id", "right_id"], touched)
         shelf.forget()
     return {**report, "knowledge_items_kept": len(kept)}
 

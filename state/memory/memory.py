@@ -12,14 +12,16 @@ from core.acting import ADMIN, Principal
 from core.errors import ConfigurationError
 from core.identity import Identity
 from knowledge.bundle import BUDGET_TOKENS, Bundle, bundle
+from knowledge.judgements import Judgement
 from knowledge.labels import sensitivity
 from knowledge.text import is_blank
 from knowledge.values import Viewer, item_id
-from state.memory import finding
+from state.memory import finding, judging
 from state.memory.base import Base
 from state.memory.erasing import erase
 from state.memory.governing import Governing, put, require, require_domain
 from state.memory.intake import Taken, entered, take
+from state.memory.judging import Judged, Question
 from state.memory.shelf import Shelf
 from state.memory.values import CONTRIBUTION, Act, Changes, Intake, Kept
 from state.operations.book import Book
@@ -172,6 +174,20 @@ class Memory:
         """Take what somebody said, voted and was told; how many rows, by table. They are refused
         before, and their names are forgotten after."""
         return erase(self.shelf, person)
+
+    # What a model says of conflicts: advice, which changes nothing else.
+
+    def judgements(self) -> Mapping[tuple[str, str, str], Judged]:
+        """By the two ids and the digest of their words."""
+        return judging.judgements(self._book)
+
+    def questions(self) -> list[Question]:
+        """Conflicts that wait for a judgement."""
+        return judging.questions(self.base(), self.judgements())
+
+    def record_judgements(self, given: Sequence[Judgement], model: str, request_hash: str) -> int:
+        """Keep them beside their pairs; how many still hold."""
+        return judging.record(self.shelf, given, model, request_hash)
 
     # Who is in which group.
 

@@ -42,6 +42,10 @@ class Pair:
     def id(self) -> str:
         return contradiction_id(self.left, self.right)
 
+    @property
+    def ids(self) -> tuple[str, str]:
+        return self.left, self.right
+
 
 def conflicts(base: Base, viewer: Viewer) -> list[Pair]:
     """One pair of each two facts that contradict each other and may hold, the newest first."""

@@ -16,12 +16,8 @@ from knowledge.values import EVERYONE, Viewer, revision
 from state.memory.base import Base
 from state.memory.governing import findings, require
 from state.memory.memory import Memory, labels_of
-from state.memory.settling import CONFLICTS, Pair, conflicts, duplicates
 from state.memory.values import Kept
 from state.times import iso_utc
-
-PAIRS_MAX = 100
-"""So many conflicts or duplicates are shown at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,26 +127,6 @@ class Showing:
             "history": [self._act(*row) for row in self._memory.history(kept.item.id)],
         }
 
-    def contradictions(self) -> list[dict[str, Any]]:
-        """Pairs to be settled: the newest, and others once these are."""
-        return [self._pair(one) for one in conflicts(self.base, self.viewer)[:PAIRS_MAX]]
-
-    def duplicates(self) -> list[dict[str, Any]]:
-        """Pairs that may be one fact (`similar`) or are taken for one (`same`)."""
-        return [self._pair(one) for one in duplicates(self.base, self.viewer)[:PAIRS_MAX]]
-
-    def settled(self, about: str) -> list[dict[str, Any]]:
-        """What was settled, the last first."""
-        return [
-            {
-                "item_a_id": one.left, "item_b_id": one.right, "resolution": one.choice,
-                "resolved": True, "resolved_by": one.by_whom, "resolved_at": iso_utc(one.at_us),
-            }
-            for one in reversed(self.base.settled)
-            if one.about == about
-            and all(self.base.visible(id_, self.viewer) for id_ in (one.left, one.right))
-        ]  # fmt: skip
-
     def _paged(
         self, ids: list[str], page: int, per_page: int, *, ordered: bool = False
     ) -> dict[str, Any]:
@@ -249,27 +225,6 @@ class Showing:
         return {
             "act": act, "actor": self._name(actor), "before": before or None, "after": after,
             "reason": reason or None, "at": iso_utc(at_us),
-        }  # fmt: skip
-
-    def _pair(self, one: Pair) -> dict[str, Any]:
-        relation, named = one.relation, one.named
-        kind = relation.kind if relation else "conflict"
-        differences = [str(d) for d in relation.differences] if relation else []
-        found = {
-            "item_a_id": one.left, "item_b_id": one.right,
-            "item_a": self.item(one.left), "item_b": self.item(one.right),
-            "relation": kind, "score": relation.score if relation else None,
-            "differences": differences,
-            "detected_at": iso_utc(one.found_at_us), "resolved": False,
-        }  # fmt: skip
-        if kind not in CONFLICTS:
-            return found
-        newer = {one.left: "kept_a", one.right: "kept_b"}.get(relation.newer if relation else "")
-        explanation = named.explanation if named else "; ".join(differences)
-        return {
-            "id": one.id, **found, "explanation": explanation,
-            "severity": named.severity if named else None,
-            "suggested_resolution": named.suggested if named else newer,
         }  # fmt: skip
 
 

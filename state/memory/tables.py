@@ -77,6 +77,7 @@ def write(
             )
     for column in ("left_id", "right_id"):
         _delete(cursor, "knowledge_relations", column, [*changes.related, *changes.dropped])
+        _delete(cursor, "knowledge_judgements", column, changes.dropped)
     insert(
         cursor, "knowledge_relations",
         ("left_id", "right_id", "kind", "score", "differences", "newer", "found_at_us"),

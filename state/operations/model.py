@@ -23,11 +23,15 @@ _TRIM_EVERY_US = 3_600_000_000
 
 
 class Asker(NamedTuple):
-    """Whose session a request is about; `user_name` is what the session's folder says."""
+    """Whose session a request is about; `user_name` is what the session's folder says.
+
+    `also`: others whose words are in it. What is of several people goes with each of them.
+    """
 
     source: str
     path: str
     user_name: str
+    also: tuple[str, ...] = ()
 
 
 class RecordedAnswer(NamedTuple):
@@ -237,15 +241,16 @@ class ModelRecords:
 
     def _name(self, cursor: Any, request_hash: str, asker: Asker | None, at_us: int) -> None:
         """Say whose it is, once. Nothing is kept for who was erased."""
-        if asker is None or self._identity.refuses(asker.user_name):
+        names = (asker.user_name, *asker.also) if asker else ()
+        if asker is None or any(map(self._identity.refuses, names)):
             return
-        named = [request_hash, *asker]
-        cursor.execute(
-            "INSERT INTO model_askers SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS "
-            "(FROM model_askers "
-            "WHERE request_hash = $1 AND source = $2 AND path = $3 AND user_name = $4)",
-            [*named, at_us],
-        )
+        for name in names:
+            cursor.execute(
+                "INSERT INTO model_askers SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS "
+                "(FROM model_askers "
+                "WHERE request_hash = $1 AND source = $2 AND path = $3 AND user_name = $4)",
+                [request_hash, asker.source, asker.path, name, at_us],
+            )
 
 
 def _shown_call(row: tuple[Any, ...]) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def test_the_wheel_holds_the_rooms_and_nothing_else(built):
         "state/queries.sql",
         "api/templates/index.html",
         "service/evaluating/gold/en_corrections.toml",
+        "service/evaluating/gold/pairs.jsonl",
     } <= set(names)
     assert [name for name in names if "__pycache__" in name] == []
 

@@ -17,12 +17,15 @@ from core.errors import ConfigurationError
 from core.identity import Identity
 from core.tables import ENGINE_TABLES
 from knowledge.governance import Decision
+from knowledge.judgements import VERDICTS, Judgement
 from knowledge.resolutions import Settlement
 from knowledge.values import Viewer
 from state.memory import tables
 from state.memory.base import Base
+from state.memory.judging import digest_of
 from state.memory.memory import Contribution, Memory
 from state.memory.settling import conflicts, duplicates, settle
+from state.memory.showing_pairs import ShowingPairs
 from state.memory.values import Intake
 from state.operations.book import Book
 from state.store import Store
@@ -109,6 +112,14 @@ acts = st.one_of(
 )  # fmt: skip
 
 
+verdicts = st.lists(
+    st.tuples(
+        st.integers(0, 20), st.integers(0, 20), st.sampled_from(VERDICTS), st.text(max_size=9)
+    ),
+    max_size=6,
+)
+
+
 def perform(memory: Memory, act: tuple[Any, ...]) -> None:
     rae = Viewer("rae", reviewer=True)
     ids = sorted(memory.base().items)
@@ -178,3 +189,67 @@ def test_an_erasure_leaves_what_would_be_there_without_them(
     without.take([one for one in intakes if one.user != person])
 
     assert found == timeless(without.base())
+
+
+@fewer(0.15)
+@given(steps=st.lists(acts, max_size=8), given_verdicts=verdicts, later=st.lists(acts, max_size=4))
+def test_whatever_a_model_says_of_pairs_everything_is_as_without_it(
+    store: Store,
+    steps: list[tuple[Any, ...]],
+    given_verdicts: list[tuple[int, int, Any, str]],
+    later: list[tuple[Any, ...]],
+) -> None:
+    silent, advised = (
+        history(fresh(store), steps, given_verdicts, later, said=said) for said in (False, True)
+    )
+
+    assert advised == silent
+
+
+def history(
+    memory: Memory,
+    steps: list[tuple[Any, ...]],
+    given_verdicts: list[tuple[int, int, Any, str]],
+    later: list[tuple[Any, ...]],
+    *,
+    said: bool,
+) -> Any:
+    """What is there and what everybody is shown and told, but for the advice itself."""
+    for step in steps:
+        with suppress(ConfigurationError):
+            perform(memory, step)
+    ids = sorted(memory.base().items)
+    for one, other, *judged in given_verdicts if len(ids) > 1 else ():
+        pair = sorted((ids[one % len(ids)], ids[other % len(ids)]))
+        if said:
+            judge(memory, *pair, *judged)
+        else:
+            memory.shelf.now_us()  # The clock of these tests moves with each look at it.
+    for step in later:
+        with suppress(ConfigurationError):
+            perform(memory, step)
+    return memory.base(), [shown(memory, viewer) for viewer in VIEWERS]
+
+
+def judge(memory: Memory, left: str, right: str, verdict: Any, reason: str) -> None:
+    before = memory.base()
+    newer = right if verdict == "supersedes" else ""
+    judged = Judgement(left, right, digest_of(before, left, right), verdict, newer, reason)
+
+    assert memory.record_judgements([judged], "model", "hash") == 1
+    assert memory.base() is before
+    assert tables.read(memory.shelf.book.rows, str) == before
+
+
+VIEWERS = (*map(Viewer, PEOPLE), Viewer("rae", reviewer=True))
+ADVICE = ("judgement", "severity", "suggested_resolution")
+
+
+def shown(memory: Memory, viewer: Viewer) -> Any:
+    showing = ShowingPairs(memory, viewer)
+    pairs = [
+        {name: value for name, value in one.items() if name not in ADVICE}
+        for one in showing.contradictions()
+    ]
+    found = [pairs, showing.duplicates(), showing.pending(None, 1, 50), showing.own(1, 50)]
+    return found, memory.bundle(viewer)

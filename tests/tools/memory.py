@@ -71,8 +71,14 @@ def said_row(number: int, statement: str, **fields: Any) -> SaidRow:
     return SaidRow(statement=statement, **{**found, **fields})
 
 
-def known() -> Registry:
-    return registry.checked([Notes(), Said()])
+class SaidToModel(Said):
+    """The same, of a service that asks a model."""
+
+    asks_model = True
+
+
+def known(*, asks_model: bool = False) -> Registry:
+    return registry.checked([Notes(), SaidToModel() if asks_model else Said()])
 
 
 class Asker:
@@ -156,8 +162,9 @@ class Team:
 
 
 @contextmanager
-def team(folder: Path, **settings: Any) -> Iterator[Team]:
+def team(folder: Path, *, asks_model: bool = False, **settings: Any) -> Iterator[Team]:
     root = folder / "sessions"
     root.mkdir(exist_ok=True)
-    with in_process(settings_for(folder / "t.duckdb", root, **settings), known()) as service:
+    found = known(asks_model=asks_model)
+    with in_process(settings_for(folder / "t.duckdb", root, **settings), found) as service:
         yield Team(service, root)
