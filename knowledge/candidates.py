@@ -8,9 +8,11 @@ must share `n` keys with another, all but `n - 1` are enough to look under, the 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from math import ceil
 
 from knowledge.qualifiers import reading
+from knowledge.text import CACHED
 
 SHARE_MIN = 0.4
 """Of the keys of the larger statement: below this none of the labelled pairs was related."""
@@ -18,6 +20,7 @@ KEY_CHARS = 4
 """Forms of one word share so many letters at their beginning."""
 
 
+@lru_cache(maxsize=CACHED)
 def keys(text: str) -> frozenset[str]:
     """What a statement is found under: the beginnings of its words that are no qualifiers."""
     said = reading(text)

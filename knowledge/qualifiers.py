@@ -16,7 +16,7 @@ from typing import Literal
 from knowledge.contrast import contrast
 from knowledge.opposites import FLIPPED_BY_NOT, POLES, VERBS_OF_POLES
 from knowledge.quantities import Found, calendar, quantities
-from knowledge.text import unaccented, visible
+from knowledge.text import CACHED, unaccented, visible
 from knowledge.words import (
     AGENT,
     CZECH_NEGATED,
@@ -101,7 +101,7 @@ class Difference:
         return f"{self.kind}: {' '.join(self.left) or '–'} → {' '.join(self.right) or '–'}"
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=CACHED)
 def reading(text: str) -> Reading:
     """What a statement says in qualifiers and in other words.
 

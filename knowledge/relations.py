@@ -6,6 +6,7 @@ which they came nor of what else is known. Only then do clusters not depend on t
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from rapidfuzz import fuzz
@@ -13,7 +14,7 @@ from rapidfuzz import fuzz
 from knowledge.candidates import keys, meets
 from knowledge.opposites import AXES
 from knowledge.qualifiers import Difference, Reading, diff, reading
-from knowledge.text import normalised, unaccented
+from knowledge.text import CACHED, normalised, unaccented
 from knowledge.values import ORG
 from knowledge.wording import says_same, strange
 from knowledge.words import SUCCESSION
@@ -87,13 +88,20 @@ def similarity(left: str, right: str) -> float:
     The better of two looks: at all letters, and at the words that are no qualifiers, because
     what qualifiers say is compared by `diff` and not by letters.
     """
-    a, b = (unaccented(normalised(text)) for text in (left, right))
-    return max(_ratio(a, b), _content_ratio(reading(left), reading(right)))
+    return max(
+        _ratio(_letters(left), _letters(right)), _content_ratio(reading(left), reading(right))
+    )
+
+
+@lru_cache(maxsize=CACHED)
+def _letters(text: str) -> str:
+    """The words, folded and sorted. A statement is compared with many, so this is kept."""
+    return " ".join(sorted(unaccented(normalised(text)).split()))
 
 
 def _ratio(a: str, b: str) -> float:
     # The ratio itself may differ by rounding between the two orders.
-    return fuzz.token_sort_ratio(min(a, b), max(a, b)) / 100
+    return fuzz.ratio(min(a, b), max(a, b)) / 100
 
 
 def _content_ratio(one: Reading, other: Reading) -> float:
@@ -102,7 +110,12 @@ def _content_ratio(one: Reading, other: Reading) -> float:
         return float(
             one.content == other.content and _names(one) == _names(other) and bool(one.content)
         )
-    return _ratio(" ".join(sorted(one.content)), " ".join(sorted(other.content)))
+    return _ratio(_sorted(one.content), _sorted(other.content))
+
+
+@lru_cache(maxsize=CACHED)
+def _sorted(words: frozenset[str]) -> str:
+    return " ".join(sorted(words))
 
 
 def _kind(

@@ -10,6 +10,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+CACHED = 65536
+"""So many texts are kept in each form in which they are compared, which is enough for a base."""
 _PIECE = re.compile(r"`[^`]+`|[^\s`]+")
 _OPENING = "\"'([{«»„“”‚‘’¿¡"
 _CLOSING = "\"')]}«»“”‘’.,;:!?…"
@@ -54,7 +56,7 @@ def _plain(piece: str) -> str:
     return folded if folded == bare else _plain(folded) if folded else ""
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=CACHED)
 def unaccented(text: str) -> str:
     """Case and accents dropped, for looking words up: people write `neni` for `není`."""
     parts = unicodedata.normalize("NFKD", text.casefold())
