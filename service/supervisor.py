@@ -19,7 +19,6 @@ from metrics.instruments import Instruments
 from processors.registry import Registry
 from service import gauges, logs, model_part
 from service.backfill import Pool
-from service.batching import BatchThread
 from service.checkup import Checkup
 from service.client import socket_path
 from service.clock import SystemClock
@@ -30,11 +29,10 @@ from service.engine import Engine, Swept
 from service.gates import gate_of, keep_uses
 from service.holding import Holding
 from service.job_list import Collect, Work, jobs_of
-from service.judging.part import Judging
 from service.lanes import LaneThreads
+from service.learning import Learning
 from service.operator import Operator
 from service.reload import attempt
-from service.remembering import Remembering
 from service.retaining import retention_job
 from service.settings import Settings
 from service.sweeping import Sweeping
@@ -98,7 +96,6 @@ class Service:
             settings, registry, self.desk, self.clock, self.instruments,
             stopping=self._stopping, user_of=disk.user_of,
         )  # fmt: skip
-        self.batches = self.model and BatchThread(self.model, settings.model.batch_every_s)
         self.engine: Engine = build_engine(
             settings, registry, disk, self.store, self.writer.submit,
             instruments=self.instruments, limits=limits, pool=self.pool,
@@ -144,9 +141,10 @@ class Service:
         )
         of_homes = self.collecting.job if self.collecting else None
         collect = self._collect_sessions or of_homes
-        self.remembering = Remembering(self.desk, self.store, self.engine, self.clock)
-        self.judging = Judging(self.model, settings, self.clock) if self.model else None
-        remember = self._remember or self.remembering.job
+        self.learning = Learning(
+            settings, self.desk, self.store, self.engine, self.clock, self.model
+        )
+        remember = self._remember or self.learning.job
         self.jobs = jobs_of(self, self._stopping.is_set, collect, remember)
         self.control = ServiceControl(self)
         self.checkup = Checkup(self)
@@ -180,12 +178,8 @@ class Service:
         self.timer.start()
         self.checks.start()
         self.tallier.start()
-        self.remembering.start()
-        if self.judging:
-            self.judging.start()
+        self.learning.start(self.control.reread)
         self.scheduler.start()
-        if self.batches:
-            self.batches.start(self.control.reread)
         if self.collecting:
             self.collecting.start()
         log.info(
@@ -232,11 +226,9 @@ class Service:
         self.observer.stop(min(5.0, left_s()))
         clean &= self.checks.stop(left_s())
         clean &= self.tallier.stop(left_s())
-        clean &= self.remembering.stop(left_s())
-        clean &= self.judging.stop(left_s()) if self.judging else True
+        clean &= self.learning.stop(left_s)
         clean &= self.timer.stop(left_s())
         clean &= self.lanes.stop(left_s())
-        clean &= self.batches.stop(left_s()) if self.batches else True
         if self.model:
             self.model.close()
         self.pool.close()
@@ -256,10 +248,8 @@ class Service:
             "workers": self.lanes.alive,
             "timer": self.timer.alive and self.checks.alive,
             "tallier": self.tallier.alive,
-            "memory": self.remembering.alive,
-            "judging": not self.judging or self.judging.alive,
+            **self.learning.alive(),
             "scheduler": self.scheduler.alive,
-            "batches": not self.batches or self.batches.alive,
             "watcher": self.observer.alive(),
             "http": self.server.alive,
             "collector": not self.collecting or self.collecting.alive,

@@ -155,19 +155,15 @@ class Base:
 
     @cached_property
     def _against(self) -> Mapping[str, set[str]]:
-        """What contradicts each item; of two that follow each other only the newer does."""
+        """What contradicts each item. That one follows the other is a proposal: until a person has
+        settled it, each speaks against the other, else one voice would outweigh many."""
+        pairs = {
+            (r.left, r.right) for r in self.relations if r.kind in ("conflict", "supersedes")
+        } | ({(one.left, one.right) for one in self.named} - self.settled_pairs)
         found: defaultdict[str, set[str]] = defaultdict(set)
-        for relation in self.relations:
-            if relation.kind in ("conflict", "supersedes"):
-                left, right = relation.left, relation.right
-                if relation.newer != left:
-                    found[left].add(right)
-                if relation.newer != right:
-                    found[right].add(left)
-        for one in self.named:
-            if (one.left, one.right) not in self.settled_pairs:
-                found[one.left].add(one.right)
-                found[one.right].add(one.left)
+        for left, right in pairs:
+            found[left].add(right)
+            found[right].add(left)
         return defaultdict(set, {k: {o for o in v if o in self.items} for k, v in found.items()})
 
     @cached_property

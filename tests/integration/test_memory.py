@@ -408,7 +408,7 @@ def test_lists_are_paged_and_searched(people):
 
 
 def test_the_job_reads_notes_and_says_what_came_of_them(people):
-    people.service.remembering.stop(10.0)  # It would have taken some of it in before the job.
+    people.service.learning.stop(lambda: 10.0)  # It would have taken some of it in before the job.
     note = people.root / "ada" / "CLAUDE.local.md"
     note.parent.mkdir()
     note.write_text(f"- {MONTHLY}\n- {APPROVALS}\n- My salary is paid in March\n")

@@ -54,7 +54,7 @@ class Day:
                                 "model": "claude-sonnet-4-5-20250929", "usage": usage}  # fmt: skip
                 record = {
                     "parentUuid": None, "isSidechain": False, "userType": "external",
-                    "cwd": "/work/shop", "sessionId": session, "version": "2.1.0",
+                    "cwd": "/srv/shop", "sessionId": session, "version": "2.1.0",
                     "gitBranch": "main", "type": role, "message": message,
                     "uuid": f"{session}-{self.lines}", "timestamp": f"{at}:00.000Z",
                 }  # fmt: skip
@@ -111,8 +111,10 @@ def test_a_fact_from_three_sessions_to_three_repositories_and_out_of_them(day):
     fact, other = pending[MONTHLY], pending[WEEKLY]
     assert [one["content"] for one in fact["wordings"]] == [CONFIRMED]
     assert fact["contributors"] == ["ada", "bob"]
-    # Cid's agent had said what he rejects, so his word is taken for the newer one.
-    assert (fact["contradicted_by"], other["contradicted_by"]) == ([other["id"]], [])
+    # Cid's agent had said what he rejects, so his word is proposed as the newer one. Until a person
+    # has settled that, each speaks against the other, and two people outweigh one.
+    assert (fact["contradicted_by"], other["contradicted_by"]) == ([other["id"]], [fact["id"]])
+    assert fact["confidence"] > other["confidence"]
     assert (conflict["relation"], conflict["explanation"]) in (
         ("supersedes", "period: month → week"), ("supersedes", "period: week → month"),
     )  # fmt: skip
