@@ -33,10 +33,11 @@ check: .venv/.project ## Format, lint, types, import rules, unit tests and laws:
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 -m '$(NOT_IN_TEST) and not slow' $(QUICK_TESTS)
+	HYPOTHESIS_PROFILE=check $(BIN)/pytest -n 2 -m '$(NOT_IN_TEST) and not slow' $(QUICK_TESTS)
 
 test: .venv/.project ## Every test that needs no special budget: under 15 minutes
-	$(BIN)/pytest -n 2 -m '$(NOT_IN_TEST)'
+	@# Half of them wait for files, timers and sockets.
+	$(BIN)/pytest -n 3 -m '$(NOT_IN_TEST)'
 
 format: .venv/.project ## Format the code and apply safe lint fixes
 	$(BIN)/ruff format .

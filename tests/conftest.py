@@ -1,7 +1,8 @@
 """What every test room shares: how long and how random hypothesis may be.
 
 `dev` looks for new cases, `ci` repeats the same ones on every machine, `fuzz` takes its time;
-`brief` is for tests that only ask whether the laws are run at all.
+`check` is a quarter of `dev`, for `make check`; `brief` is for tests that only ask whether the laws
+are run at all.
 HYPOTHESIS_PROFILE chooses; without it CI=true means `ci`.
 """
 
@@ -20,6 +21,10 @@ settings.register_profile(
     database=None,
     print_blob=True,
     suppress_health_check=_PATIENT,
+)
+# As random as the profile that it is a part of.
+settings.register_profile(
+    "check", settings.get_profile("ci" if os.environ.get("CI") else "dev"), max_examples=25
 )
 settings.register_profile(
     "brief", max_examples=10, deadline=None, derandomize=True, database=None,

@@ -199,6 +199,7 @@ class Counted:
         return self.tables()
 
 
+@pytest.mark.slow
 @fewer(0.25)
 @given(found=st.lists(steps, max_size=12))
 @example(
@@ -222,6 +223,7 @@ def test_counting_in_steps_gives_what_counting_everything_gives(found: list[Any]
     assert stepped == counted.rebuilt()
 
 
+@pytest.mark.slow
 @fewer(0.25)
 @given(found=st.lists(family_steps, max_size=10))
 @example(
@@ -251,6 +253,7 @@ def test_agents_whose_files_count_together_are_counted_in_steps_as_well(found: l
     assert stepped == counted.rebuilt()
 
 
+@pytest.mark.slow
 @fewer(0.1)
 @given(
     contents=st.lists(contents, min_size=len(KEYS), max_size=len(KEYS)),

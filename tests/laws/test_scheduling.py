@@ -94,6 +94,7 @@ def test_a_slot_runs_once_and_none_is_missed(schedule, story, start_s):
             assert not slots(schedule, before[-1], ended_s - LATE_S), "missed a slot"
 
 
+@pytest.mark.slow
 @given(schedule=st.sampled_from(sorted(INTERVALS)), story=stories(DAY_S), start_s=starts_s)
 def test_an_interval_is_never_cut_short_and_never_stretched_while_up(schedule, story, start_s):
     clockwork, ups = lived({"first": "daily 12:00", "job": schedule}, story, start_s)
