@@ -5,19 +5,22 @@ The rule: a gauge is read from the part itself when somebody scrapes, so no thre
 
 import math
 import shutil
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from metrics.usage import UsageCollector
 from processors.verifying.quotes import Refusal
 from processors.verifying.rows import STATES
 from service.batching import under_way
 from service.checkup import last_success_us
+from service.unread import Behind
 from state.usage.ccusage import COUNTINGS
 from state.usage.exposition import Exposition
 
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
     from service.engine import Lane
     from service.supervisor import Service
     from watcher.source import Observer
+
+T = TypeVar("T")
+SHARE = 10
+"""Of a core, a tenth at most goes into a figure that costs a pass over all files."""
 
 
 def register(service: "Service") -> None:
@@ -64,9 +71,6 @@ def register(service: "Service") -> None:
         paused = partial(_paused, lane)
         watch("paused", "1 while an operator has paused the processor", paused, processor=name)
         _unread(service, lane)
-        for status in ("ok", "waiting", "retrying", "parked"):
-            counted = partial(_count, service, name, status)
-            watch("files", "Known files by state", counted, processor=name, status=status)
     _shield(service)
     if service.model:
         _verified(service)
@@ -89,38 +93,80 @@ def _behind_s(service: "Service") -> float:
     return service.uploads.reconciling.recent().oldest_behind_s if service.uploads else 0.0
 
 
+class _Files(NamedTuple):
+    """What the ledger and the last sweeps say of one processor's files."""
+
+    behind: Behind
+    by_status: Mapping[str, int]
+    success_us: int | None
+
+
 def _unread(service: "Service", lane: "Lane") -> None:
-    """What lies in the sources and not in the tables: files compared with the ledger."""
+    """What lies in the sources and in the tables: files compared with the ledger."""
     watch, name = service.instruments.watch, lane.processor.name
 
+    def read() -> _Files:
+        entries = list(service.store.ledger.entries(name))
+        by_status = Counter[str](entry.status for entry in entries)
+        return _Files(lane.unread.behind(), by_status, last_success_us(entries))
+
+    found = _Lately(read)
+
     def files() -> float:
-        return float(lane.unread.behind().files)
+        return float(found().behind.files)
 
     def size_bytes() -> float:
-        return float(lane.unread.behind().size_bytes)
+        return float(found().behind.size_bytes)
 
     def waiting_s() -> float:
-        return lane.unread.behind().waiting_s(service.clock.now_us())
+        return found().behind.waiting_s(service.clock.now_us())
 
     def success_s() -> float:
-        at_us = last_success_us(list(service.store.ledger.entries(name)))
+        at_us = found().success_us
         return math.nan if at_us is None else at_us / 1e6
+
+    def counted(status: str) -> float:
+        return float(found().by_status.get(status, 0))
 
     watch("unread_files", "Files that wait for the processor", files, processor=name)
     watch("unread_bytes", "Bytes of theirs that are not committed", size_bytes, processor=name)
     watch("oldest_pending_seconds", "How long the first of them waits", waiting_s, processor=name)
     text = "When the processor last committed; NaN before it did"
     watch("last_success_timestamp_seconds", text, success_s, processor=name)
+    for status in ("ok", "waiting", "retrying", "parked"):
+        of_status = partial(counted, status)
+        watch("files", "Known files by state", of_status, processor=name, status=status)
+
+
+class _Lately(Generic[T]):
+    """A figure that costs a pass over all files: however often one asks, it takes a tenth of a
+    core at most, and is as old as ten times what it costs."""
+
+    def __init__(self, read: Callable[[], T]) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._until_s = -math.inf
+
+    def __call__(self) -> T:
+        with self._lock:
+            began_s = time.monotonic()
+            if began_s >= self._until_s:
+                self._found = self._read()
+                ended_s = time.monotonic()
+                self._until_s = ended_s + SHARE * (ended_s - began_s)
+            return self._found
 
 
 def _shield(service: "Service") -> None:
     """What agents are about to delete unread."""
 
+    found = _Lately(lambda: list(service.checkup.shields()))
+
     def files() -> float:
-        return float(sum(one.files for one in service.checkup.shields()))
+        return float(sum(one.files for one in found()))
 
     def left_s() -> float:
-        ends = [one.left_s for one in service.checkup.shields() if one.files]
+        ends = [one.left_s for one in found() if one.files]
         return min(ends, default=math.nan)
 
     watch = service.instruments.watch
@@ -180,10 +226,6 @@ def _running(service: "Service") -> float:
 def _news(service: "Service") -> int:
     """Grows with rows and with what is counted of them, which comes later."""
     return service.store.revision + service.queries.tally.revision
-
-
-def _count(service: "Service", processor: str, status: str) -> float:
-    return float(sum(e.status == status for e in service.store.ledger.entries(processor)))
 
 
 def _size_bytes(db: Path) -> float:

@@ -24,6 +24,7 @@ WITH said AS ({said})
 SELECT * FROM said s WHERE NOT EXISTS (
     SELECT 1 FROM knowledge_evidence e
     WHERE e."user" = s."user" AND e.turn = s.turn AND e.quote = s.quote AND e.said = s.statement
+      AND e.kind = s.kind
 )
 ORDER BY observed_at_us, path, turn, statement
 LIMIT $1

@@ -174,7 +174,7 @@ def _proofs(rows: Rows, person: Callable[[str], str]) -> dict[str, tuple[Proof, 
     for row in rows(_PROOFS):
         id_, item, user, session, kind, extractor, at_us, exposed, *contents, turn, quote = row
         who = person(user)
-        if (key := (who, item, turn, quote)) in seen:
+        if (key := (who, item, kind, contents[0], turn, quote)) in seen:
             continue  # Recorded once more under a name that was linked since.
         seen.add(key)
         evidence = Evidence(id_, item, who, session, kind, "", extractor, at_us, exposed)

@@ -81,9 +81,9 @@ class Intake:
 
     @property
     def evidence_id(self) -> str:
-        """Of exactly these words of this turn, as evidence for exactly this statement: what
-        `finding` compares, so that what was taken is found no more."""
-        exact = "\n".join((self.turn, self.item_id, self.statement, self.quote))
+        """Of exactly these words of this turn, as evidence of this kind for exactly this statement:
+        what `finding` compares, so that what was taken is found no more."""
+        exact = "\n".join((self.turn, self.item_id, self.kind, self.statement, self.quote))
         return evidence_id(self.user, exact, self.quote)
 
 
