@@ -149,7 +149,7 @@ def test_a_bad_day_of_the_provider_loses_nothing_and_pays_nothing_twice(
     tmp_path, stub, monkeypatch
 ):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "test-key")
-    a_bad_day(tmp_path, stub, 60)
+    a_bad_day(tmp_path, stub, 40)
 
 
 @pytest.mark.fault
@@ -259,7 +259,7 @@ def judged_prices(service):
 
 def test_a_bad_day_of_batches_loses_nothing_and_asks_nothing_twice(tmp_path, stub, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "test-key")
-    a_bad_day_of_batches(tmp_path, stub, 60)
+    a_bad_day_of_batches(tmp_path, stub, 40)
 
 
 @pytest.mark.fault
