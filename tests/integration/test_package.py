@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -106,7 +107,8 @@ def test_the_command_knows_its_version(environment):
 
 def test_it_serves_the_demo(environment, tmp_path):
     db, log = tmp_path / "t.duckdb", tmp_path / "log"
-    sessions = PROJECT / "demo/sessions"
+    # Copied: a service keeps a file of its own there, which other tests' copies would meet.
+    sessions = shutil.copytree(PROJECT / "demo/sessions", tmp_path / "sessions")
     with log.open("wb") as written:
         process = subprocess.Popen(
             [environment / "bin/sessionwatch", "serve", sessions, "--db", db, "--port", "0"],
