@@ -51,9 +51,7 @@ class DuplicateBody(Fields):
 
 
 class GroupBody(Fields):
-    people: Annotated[
-        list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=10000)
-    ]
+    people: Annotated[list[Person], Meta(max_length=10000)]
 
 
 def endpoints(parts: Parts) -> list[Endpoint]:

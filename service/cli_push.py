@@ -125,7 +125,7 @@ def _pushed(
     from service.pushing import journal
     from service.pushing.places import journal_path
     from service.pushing.pusher import Pusher
-    from service.pushing.remote import Remote
+    from service.remote import Remote
 
     disk = _disk(roots, wanted)
     private = _private(wanted)

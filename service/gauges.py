@@ -1,11 +1,11 @@
 """Every gauge of a running service: what is a state and not a count.
 
-The rule: a gauge is read from the part itself when somebody scrapes, so no thread keeps it.
+The rule: a gauge is read from the part itself when somebody scrapes, so no thread keeps it; what
+costs a pass over all files or rows is read no more often than a tenth of a core allows (`Lately`).
 """
 
 import math
 import shutil
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,13 +13,13 @@ from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from metrics.usage import UsageCollector
 from processors.verifying.quotes import Refusal
 from processors.verifying.rows import STATES
-from service.batching import under_way
 from service.checkup import last_success_us
+from service.lately import Lately
 from service.unread import Behind
 from state.usage.ccusage import COUNTINGS
 from state.usage.exposition import Exposition
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from service.engine import Lane
     from service.supervisor import Service
     from watcher.source import Observer
-
-T = TypeVar("T")
-SHARE = 10
-"""Of a core, a tenth at most goes into a figure that costs a pass over all files."""
 
 
 def register(service: "Service") -> None:
@@ -74,8 +70,6 @@ def register(service: "Service") -> None:
     _shield(service)
     if service.model:
         _verified(service)
-        stack = service.model.stack
-        watch("model_batches", "Batches under way", lambda: under_way(stack, service.clock).batches)
     service.instruments.watch_process()
     for counting in COUNTINGS:
         beyond = partial(service.tallier.beyond_ccusage, counting)
@@ -110,7 +104,7 @@ def _unread(service: "Service", lane: "Lane") -> None:
         by_status = Counter[str](entry.status for entry in entries)
         return _Files(lane.unread.behind(), by_status, last_success_us(entries))
 
-    found = _Lately(read)
+    found = Lately(read)
 
     def files() -> float:
         return float(found().behind.files)
@@ -125,42 +119,20 @@ def _unread(service: "Service", lane: "Lane") -> None:
         at_us = found().success_us
         return math.nan if at_us is None else at_us / 1e6
 
-    def counted(status: str) -> float:
-        return float(found().by_status.get(status, 0))
-
     watch("unread_files", "Files that wait for the processor", files, processor=name)
     watch("unread_bytes", "Bytes of theirs that are not committed", size_bytes, processor=name)
     watch("oldest_pending_seconds", "How long the first of them waits", waiting_s, processor=name)
     text = "When the processor last committed; NaN before it did"
     watch("last_success_timestamp_seconds", text, success_s, processor=name)
     for status in ("ok", "waiting", "retrying", "parked"):
-        of_status = partial(counted, status)
+        of_status = partial(_named, lambda: found().by_status, status)
         watch("files", "Known files by state", of_status, processor=name, status=status)
-
-
-class _Lately(Generic[T]):
-    """A figure that costs a pass over all files: however often one asks, it takes a tenth of a
-    core at most, and is as old as ten times what it costs."""
-
-    def __init__(self, read: Callable[[], T]) -> None:
-        self._read = read
-        self._lock = threading.Lock()
-        self._until_s = -math.inf
-
-    def __call__(self) -> T:
-        with self._lock:
-            began_s = time.monotonic()
-            if began_s >= self._until_s:
-                self._found = self._read()
-                ended_s = time.monotonic()
-                self._until_s = ended_s + SHARE * (ended_s - began_s)
-            return self._found
 
 
 def _shield(service: "Service") -> None:
     """What agents are about to delete unread."""
 
-    found = _Lately(lambda: list(service.checkup.shields()))
+    found = Lately(lambda: list(service.checkup.shields()))
 
     def files() -> float:
         return float(sum(one.files for one in found()))
@@ -175,32 +147,22 @@ def _shield(service: "Service") -> None:
 
 
 def _verified(service: "Service") -> None:
-    """What became of the windows of sessions; asked for once for each change of the database."""
+    """What became of the windows of sessions."""
     watch, findings = service.instruments.watch, service.desk.findings
-    windows = _Kept(service, findings.windows_by_state)
+    windows, refused = Lately(findings.windows_by_state), Lately(findings.refused_by_reason)
     for state in STATES:
-        watch("model_windows", "Windows of sessions", partial(windows.value, state), state=state)
-    refused = _Kept(service, findings.refused_by_reason)
+        of_state = partial(_named, windows, state)
+        watch("model_windows", "Windows of sessions", of_state, state=state)
     text = "Quotes and items of a model that could not be proved, or were not to be kept"
     for reason in Refusal:
-        watch("model_refused", text, partial(refused.value, reason.value), reason=reason.value)
-    taken_out = _Kept(service, lambda: {"": findings.redactions()})
+        watch("model_refused", text, partial(_named, refused, reason), reason=reason.value)
+    redactions = Lately(findings.redactions)
     text = "Secrets and personal data taken out of what is read and asked"
-    watch("model_redactions", text, partial(taken_out.value, ""))
+    watch("model_redactions", text, lambda: float(redactions()))
 
 
-class _Kept:
-    """Figures of the database by name, as long as it does not change."""
-
-    def __init__(self, service: "Service", read: Callable[[], Mapping[str, int]]) -> None:
-        self._service, self._read = service, read
-        self._found: tuple[int, Mapping[str, int]] = (-1, {})
-
-    def value(self, name: str) -> float:
-        revision = self._service.store.revision
-        if self._found[0] != revision:
-            self._found = (revision, self._read())
-        return float(self._found[1].get(name, 0))
+def _named(found: Callable[[], Mapping[str, int]], name: str) -> float:
+    return float(found().get(name, 0))
 
 
 def _blind(observer: "Observer", source: str) -> float:

@@ -18,7 +18,7 @@ from service.job_list import Work
 from service.jobs import Run
 from service.timer import Timer
 from state.memory.intake import Taken
-from state.memory.values import NOTES
+from state.memory.note_figures import figures, unreadable
 from state.operations.desk import Desk
 from state.store import Store
 
@@ -67,7 +67,7 @@ class Remembering:
         before = self._figures()  # Some of it may be taken in by the thread meanwhile.
         whole = self._read_notes(run.stopping)
         taken = self._memory.take_new(run.stopping)
-        return _details(before, self._figures(), taken, self._errors(), whole=whole)
+        return _details(before, self._figures(), taken, unreadable(self._book), whole=whole)
 
     @property
     def job(self) -> Work | None:
@@ -109,36 +109,7 @@ class Remembering:
         return EXPIRE_S
 
     def _figures(self) -> Counter[str]:
-        """Of the notes as they are in the tables, and of the items made of them."""
-        rows = self._book.rows(_FIGURES)
-        names = ("users_scanned", "files_found", "items_extracted", "items_filtered")
-        notes = [k.item for k in self._memory.base().items.values() if k.source_type == NOTES]
-        found = Counter(dict(zip(names, map(int, rows[0]), strict=True)))
-        found["items"] = len(notes)
-        found["items_of_all_kinds"] = len(self._memory.base().items)
-        found["items_pending"] = sum(i.state == "pending" and not i.personal for i in notes)
-        return found
-
-    def _errors(self) -> list[str]:
-        """Notes that cannot be read, by user and reason: they are tried again."""
-        rows = self._book.rows(_ERRORS, [PROCESSOR])
-        return [f"{user}: {reason}" for user, reason in rows]
-
-
-_FIGURES = """
-WITH notes_of_people AS (
-    FROM files WHERE parse_filename(path) = 'CLAUDE.local.md' AND path NOT LIKE '%/%/%'
-)
-SELECT (SELECT count(DISTINCT "user") FROM notes_of_people),
-       (SELECT count(*) FROM notes_of_people JOIN ledger USING (file_id)
-        WHERE processor = 'notes' AND NOT source_gone),
-       (SELECT count(*) FROM note_statements),
-       (SELECT count(*) FROM note_statements WHERE labels <> '')
-"""
-_ERRORS = """
-SELECT f."user", l.reason FROM ledger l JOIN files f USING (file_id)
-WHERE l.processor = $1 AND l.status <> 'ok' AND NOT l.source_gone ORDER BY ALL
-"""
+        return figures(self._book, self._memory.base())
 
 
 def _details(

@@ -147,6 +147,9 @@ class Stack:
             lambda: float(self.breaker.state()),
         )
         instruments.watch(
+            "model_batches", "Batches under way", lambda: float(len(self.batches.book.open()))
+        )
+        instruments.watch(
             "model_batch_requests",
             "Requests under way in batches",
             lambda: float(len(self.tray.under_way)),

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from processors.llm.marked import marked
 from processors.llm.values import Request
 from processors.llm.values import Turn as Said
 from processors.verifying.candidates import (
@@ -105,8 +106,7 @@ class FoundItems(Struct):
 def question(window: Window, redactor: Redactor) -> Request:
     """What to ask about a window. The marks are a code of the data under the installation's key."""
     data = data_of(window)
-    mark = f"data-{redactor.code(data)}"
-    user = f"Session excerpt between <{mark}> and </{mark}>.\n<{mark}>\n{data}\n</{mark}>"
+    user = marked("Session excerpt", data, redactor.code(data))
     return Request(
         purpose=PURPOSE,
         system=SYSTEM,

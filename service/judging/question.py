@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from knowledge.judgements import REASON_CHARS_MAX, VERDICTS, Judgement
 from knowledge.scan import scan
+from processors.llm.marked import marked
 from processors.llm.values import Request, Turn
 from processors.verifying.redaction import Redactor
 from state.memory.judging import Question
@@ -92,8 +93,7 @@ def request_of(questions: Sequence[Question], redactor: Redactor, day: str = "")
         )
         for number, one in enumerate(questions)
     )
-    mark = f"data-{redactor.code(f'{day} {data}')}"
-    text = f"Pairs of statements between <{mark}> and </{mark}>.\n<{mark}>\n{data}\n</{mark}>"
+    text = marked("Pairs of statements", data, redactor.code(f"{day} {data}"))
     return Request(
         purpose=PURPOSE,
         system=SYSTEM,

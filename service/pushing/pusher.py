@@ -19,7 +19,7 @@ from core.private import Private
 from core.seams import OpenFile
 from core.uploads import Place, place_of
 from service.pushing.journal import Journal, Pushed
-from service.pushing.remote import Answer, Remote
+from service.remote import Answer, Remote
 from watcher.disk import Disk
 
 PIECE_BYTES = 8 << 20

@@ -37,11 +37,10 @@ def erase(shelf: Shelf, person: str) -> dict[str, int]:
     Whoever is erased is refused before, so no intake that is under way brings anything back.
     """
     with shelf.changing() as base:
-        gone, kept = _divided(base, person, shelf.now_us())
-        changes = _changes(shelf, base, gone, kept)
+        gone, kept = _divided(base, person)
+        changes = shelf.changed(kept, Changes(dropped=tuple(gone)))
         with shelf.book.change() as cursor:
             report = _delete_person(cursor, person, shelf.identity.resolve)
-            write(cursor, changes, shelf.now_us())
             for table in _OF_ITEMS:
                 report[table] = report.get(table, 0) + _delete(cursor, table, ["item_id"], gone)
             for table in _OF_PAIRS:
@@ -49,11 +48,12 @@ def erase(shelf: Shelf, person: str) -> dict[str, int]:
             # What was judged may be their words, also where the item stays in those of others.
             touched = [*gone, *(one.item.id for one in kept)]
             report[_JUDGED] = _delete(cursor, _JUDGED, ["left_id", "right_id"], touched)
+            write(cursor, changes, shelf.now_us())
         shelf.forget()
     return {**report, "knowledge_items_kept": len(kept)}
 
 
-def _divided(base: Base, person: str, now_us: int) -> tuple[list[str], list[Kept]]:
+def _divided(base: Base, person: str) -> tuple[list[str], list[Kept]]:
     """Items that go, and those that stay as somebody else's."""
     theirs = {
         id_ for id_, proofs in base.proofs.items() if any(p.evidence.user == person for p in proofs)
@@ -69,24 +69,8 @@ def _divided(base: Base, person: str, now_us: int) -> tuple[list[str], list[Kept
     touched = [*theirs, *(new for one in base.settled for _, new in one.counts_for)]
     here = sorted({id_ for id_ in touched if id_ in base.items})
     gone = [id_ for id_ in here if not left.has_evidence(id_) or _is_personal(base, id_, person)]
-    stay = [
-        _others(base.items[id_], left, now_us)
-        for id_ in here
-        if id_ not in gone and (id_ in theirs)
-    ]
+    stay = [_others(base.items[id_], left) for id_ in here if id_ not in gone and (id_ in theirs)]
     return gone, stay
-
-
-def _changes(shelf: Shelf, base: Base, gone: list[str], kept: list[Kept]) -> Changes:
-    """What stays, as somebody else's, with the relations that it has then."""
-    said = {one.item.id: one.statement() for one in kept}
-    changed = {id_: one for id_, one in said.items() if base.items[id_].statement() != one}
-    relations = tuple(
-        found
-        for found in (shelf.relations(changed) if changed else ())
-        if not {found.relation.left, found.relation.right} & {*gone}
-    )
-    return Changes(put=tuple(kept), related=frozenset(changed), relations=relations)
 
 
 def _is_personal(base: Base, id_: str, person: str) -> bool:
@@ -94,15 +78,15 @@ def _is_personal(base: Base, id_: str, person: str) -> bool:
     return item.personal and item.owner == person
 
 
-def _others(kept: Kept, left: Base, now_us: int) -> Kept:
+def _others(kept: Kept, left: Base) -> Kept:
     """The item as it is without them. A title or tag they gave it goes as well."""
     proofs = left.proofs.get(kept.item.id, ())
     if not proofs:  # Only counted evidence: the words are a reviewer's.
-        return replace(kept, updated_at_us=now_us)
+        return kept
     fresh = derived(replace(kept, edited=False), proofs[0], proofs)
     owner = proofs[0].evidence.user
     item = replace(kept.item if kept.edited else fresh.item, owner=owner)
-    return replace(fresh, item=item, edited=kept.edited, updated_at_us=now_us)
+    return replace(fresh, item=item, edited=kept.edited)
 
 
 def _delete_person(

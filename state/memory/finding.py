@@ -9,9 +9,6 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-import duckdb
-
-from core.errors import TransientError
 from knowledge.labels import sensitivity
 from state.memory.values import Intake, Place
 from state.operations.book import Book
@@ -57,18 +54,6 @@ FROM raw.verification_items r JOIN ledger l USING (generation) JOIN files f USIN
 
 def new(book: Book, limit: int) -> list[Intake]:
     """At most so many intakes, the oldest first; not those of tables that are not there."""
-    try:
-        return _new(book, limit)
-    except duckdb.FatalException:
-        raise
-    except duckdb.Error as error:
-        raise TransientError(
-            f"the database did not answer: {type(error).__name__}", reason="database_refused",
-            hint="it is asked again",
-        ) from error  # fmt: skip
-
-
-def _new(book: Book, limit: int) -> list[Intake]:
     there = {name for (name,) in book.rows("SELECT table_name FROM processor_tables")}
     found: list[Intake] = []
     for table, (said, intake) in _QUERIES.items():

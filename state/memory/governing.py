@@ -4,7 +4,7 @@ The rule: an act on an item that the actor may not see is an act on an item that
 refusal is raised and changes nothing; of several items each stands alone.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 
 from core.errors import ConfigurationError
@@ -29,7 +29,6 @@ from state.memory.intake import derived
 from state.memory.shelf import Shelf
 from state.memory.values import Act, Changes, Kept, Move
 
-NOTHING = Changes()
 TIME = "@time"
 """The actor of what happens by itself."""
 
@@ -65,7 +64,7 @@ class Governing:
             act = _act(
                 kept, changed, decision.act, decision.actor, self._shelf.now_us(), decision.reason
             )
-            return put(self._shelf, [changed], [act])[0]
+            return self._shelf.put([changed], [act])[0]
 
     def edit(self, id_: str, viewer: Viewer, contents: Contents, revision: str = "") -> Kept:
         """New contents for an item; other words or a wider audience send it to review again.
@@ -83,7 +82,7 @@ class Governing:
             named += ["category"] if contents.category is not None else []
             now_us = self._shelf.now_us()
             act = _act(kept, changed, "edit", viewer.user, now_us, fields=tuple(named))
-            return put(self._shelf, [changed], [act])[0]
+            return self._shelf.put([changed], [act])[0]
 
     def make_personal(self, id_: str, viewer: Viewer, *, value: bool) -> Kept:
         """An item as its owner's alone, or shared. What others said of it stays shared."""
@@ -106,7 +105,7 @@ class Governing:
             changed = [(k, replace(k, item=i)) for k, i in done if isinstance(i, Item)]
             acts = [_act(old, new, "expire", TIME, now_us) for old, new in changed]
             if changed:
-                put(self._shelf, [new for _, new in changed], acts)
+                self._shelf.put([new for _, new in changed], acts)
             return len(changed)
 
     def _decided(self, base: Base, kept: Kept, decision: Decision) -> Item:
@@ -144,36 +143,10 @@ class Governing:
             kept, changed, "personal" if item.personal else "share", viewer.user,
             self._shelf.now_us(),
         )  # fmt: skip
-        return put(
-            self._shelf, [changed, *stays], [act],
+        return self._shelf.put(
+            [changed, *stays], [act],
             Changes(dropped=() if rest else (old,), moves=(Move(old, item.id, viewer.user),)),
         )[0]  # fmt: skip
-
-
-def put(
-    shelf: Shelf, changed: Sequence[Kept], acts: Iterable[Act] = (), more: Changes = NOTHING
-) -> list[Kept]:
-    """Write items as they are now, with the relations that their words have. The caller holds the
-    lock; the items as they are kept."""
-    base, now_us = shelf.base(), shelf.now_us()
-    kept = [replace(one, updated_at_us=now_us) for one in changed]
-    said = {
-        one.item.id: one.statement()
-        for one in kept
-        if one.item.id not in base.items or base.items[one.item.id].statement() != one.statement()
-    }
-    relations = shelf.relations(said) if said else ()
-    gone = {*more.dropped}
-    shelf.write(
-        replace(
-            more,
-            put=tuple(kept),
-            acts=tuple(acts),
-            related=frozenset(said),
-            relations=tuple(f for f in relations if not gone & {f.relation.left, f.relation.right}),
-        )
-    )
-    return kept
 
 
 def require(base: Base, id_: str, viewer: Viewer) -> Kept:

@@ -33,17 +33,7 @@ def take(shelf: Shelf, intakes: Iterable[Intake]) -> Taken:
         fresh = _fresh(shelf, base, intakes)
         if not fresh:
             return Taken()
-        put = entered(base, fresh, shelf.now_us())
-        changed = {
-            kept.item.id: kept.statement()
-            for kept in put
-            if kept.item.id not in base.items
-            or base.items[kept.item.id].statement() != kept.statement()
-        }
-        relations = shelf.relations(changed) if changed else ()
-        shelf.write(
-            Changes(put=put, intakes=fresh, related=frozenset(changed), relations=relations)
-        )
+        put = shelf.put(entered(base, fresh, shelf.now_us()), more=Changes(intakes=fresh))
         ids = [kept.item.id for kept in put]
         return Taken(
             tuple(id_ for id_ in ids if id_ not in base.items),
@@ -62,7 +52,7 @@ def entered(base: Base, intakes: Sequence[Intake], now_us: int) -> tuple[Kept, .
     for id_, new in sorted(proofs.items()):
         everything = sorted([*base.proofs.get(id_, ()), *new], key=lambda proof: proof.order)
         known = base.items.get(id_) or _blank(id_, *scopes[id_], now_us)
-        put.append(replace(derived(known, everything[0], everything), updated_at_us=now_us))
+        put.append(derived(known, everything[0], everything))
     return tuple(put)
 
 

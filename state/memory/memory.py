@@ -19,7 +19,7 @@ from knowledge.values import Viewer, item_id
 from state.memory import finding, judging
 from state.memory.base import Base
 from state.memory.erasing import erase
-from state.memory.governing import Governing, put, require, require_domain
+from state.memory.governing import Governing, require, require_domain
 from state.memory.intake import Taken, entered, take
 from state.memory.judging import Judged, Question
 from state.memory.shelf import Shelf
@@ -98,7 +98,7 @@ class Memory:
                 kept = _as_given(kept, given)
             act = Act(kept.item.id, "create", viewer.user, "", kept.item.state, now_us)
             more = Changes(intakes=(intake,))
-            return put(self.shelf, [kept], [act] if new else [], more)[0], new
+            return self.shelf.put([kept], [act] if new else [], more)[0], new
 
     def _require_sayable(self, given: Contribution) -> None:
         require_domain(given.domain)

@@ -20,7 +20,7 @@ from knowledge.resolutions import (
 from knowledge.values import Viewer
 from knowledge.visibility import WITHDRAWN, comparable
 from state.memory.base import Base
-from state.memory.governing import put, refusal, require
+from state.memory.governing import refusal, require
 from state.memory.shelf import Shelf
 from state.memory.values import About, Act, Changes, Kept, Named, Settled, contradiction_id, pair
 
@@ -166,7 +166,7 @@ def _write(
         )
         for kept in (*changed, *added)
     ]  # fmt: skip
-    put(shelf, [*changed, *added], acts, Changes(settled=tuple(settled)))
+    shelf.put([*changed, *added], acts, Changes(settled=tuple(settled)))
 
 
 def _pairs(base: Base, kinds: Sequence[str]) -> Iterator[Pair]:

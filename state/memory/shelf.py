@@ -5,8 +5,9 @@ that is no longer so. A change is true in memory once it is committed, and not b
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from core.errors import ConfigurationError
 from core.identity import Identity
@@ -14,8 +15,10 @@ from knowledge.operations import Known
 from knowledge.relations import Statement
 from state.memory import tables
 from state.memory.base import Base
-from state.memory.values import Changes, Found
+from state.memory.values import Act, Changes, Found, Kept
 from state.operations.book import Book
+
+NOTHING = Changes()
 
 
 class Shelf:
@@ -82,6 +85,32 @@ class Shelf:
         if changes.dropped:
             self._known = None
         return self._base
+
+    def put(
+        self, kept: Iterable[Kept], acts: Iterable[Act] = (), more: Changes = NOTHING
+    ) -> list[Kept]:
+        """Commit items as they are now, with what else comes of it; the items as they are kept.
+        The caller holds the lock."""
+        changes = self.changed(kept, more)
+        self.write(replace(changes, acts=tuple(acts)))
+        return [*changes.put]
+
+    def changed(self, kept: Iterable[Kept], more: Changes = NOTHING) -> Changes:
+        """The change that makes items these, with the relations that their words have then."""
+        items, now_us = self.base().items, self.now_us()
+        put = tuple(replace(one, updated_at_us=now_us) for one in kept)
+        said = {
+            one.item.id: one.statement()
+            for one in put
+            if one.item.id not in items or items[one.item.id].statement() != one.statement()
+        }
+        gone = {*more.dropped}
+        relations = tuple(
+            found
+            for found in (self.relations(said) if said else ())
+            if not gone & {found.relation.left, found.relation.right}
+        )
+        return replace(more, put=put, related=frozenset(said), relations=relations)
 
     def forget(self) -> None:
         """The tables were changed by somebody else: read them again."""

@@ -24,7 +24,8 @@ class Book:
         self._lock = threading.Lock()
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """All rows of a query."""
+        """All rows of a query. Raises as `change` does, and `duckdb.CatalogException` as it is: a
+        processor that never ran has no table."""
         return self._read(query, parameters)[1]
 
     def named_rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -37,6 +38,10 @@ class Book:
         try:
             rows = cursor.execute(query, list(parameters)).fetchall()
             return [column[0] for column in cursor.description or ()], rows
+        except (duckdb.FatalException, duckdb.CatalogException):
+            raise
+        except duckdb.Error as error:
+            raise _refused(error) from error
         finally:
             cursor.close()
 
@@ -67,6 +72,6 @@ class Book:
 
 def _refused(error: duckdb.Error) -> TransientError:
     return TransientError(
-        f"the database refused the change: {type(error).__name__}", reason="database_refused",
+        f"the database refused: {type(error).__name__}", reason="database_refused",
         hint="try again; if it stays so, see the log",
     )  # fmt: skip

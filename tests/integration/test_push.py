@@ -14,7 +14,7 @@ import pytest
 from core.errors import ConfigurationError, TransientError
 from service.pushing import journal, pusher
 from service.pushing.places import usual_roots
-from service.pushing.remote import Remote
+from service.remote import Remote
 from tests.tools.corpus import corpus
 from tests.tools.cutting import wire_to
 from tests.tools.pushes import Home

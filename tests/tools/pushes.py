@@ -10,7 +10,7 @@ from core.private import Private
 from processors import registry
 from service.pushing import journal
 from service.pushing.pusher import Pusher, Stats
-from service.pushing.remote import Remote
+from service.remote import Remote
 from tests.tools.writers import append
 from watcher.disk import Disk, Source
 

@@ -1,4 +1,4 @@
-"""The service at the other end, asked over one connection that is kept.
+"""A service elsewhere, asked over one connection that is kept.
 
 The rules: the token goes to the address that was given and nowhere else, so no redirect is
 followed, and it goes over TLS unless the other end is this machine or it was said otherwise. What
@@ -22,7 +22,7 @@ from core.plan import backoff_s
 TIMEOUT_S = 60.0
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 15.0
-ANSWER_BYTES_MAX = 1 << 20
+ANSWER_BYTES_MAX = 8 << 20
 _AGAIN = (408, 500, 502, 503, 504)
 _FOR_ALL = (401, 403, 429, 507)
 """Whatever file was sent: it is the same for the next one."""
@@ -53,6 +53,7 @@ class Remote:
         user: str = "",
         *,
         patience_s: float = 60.0,
+        timeout_s: float = TIMEOUT_S,
         plain_http: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
@@ -62,6 +63,7 @@ class Remote:
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._user = {"user": user} if user else {}
         self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._sleep = sleep
         self._chance = chance
         self._connection: http.client.HTTPConnection | None = None
@@ -97,8 +99,8 @@ class Remote:
                 )
                 if time.monotonic() - began_s + wait_s > self._patience_s:
                     raise TransientError(
-                        f"the service does not take it: {error}", reason="service_silent",
-                        hint="push again later: what is there already is not sent again",
+                        f"the service does not answer this: {error}", reason="service_silent",
+                        hint="try again later: what is done already is not done again",
                     ) from error  # fmt: skip
                 self._sleep(wait_s)
 
@@ -143,9 +145,9 @@ class Remote:
         if one.is_secure:
             context = ssl.create_default_context()
             return http.client.HTTPSConnection(
-                one.host, one.port, timeout=TIMEOUT_S, context=context
+                one.host, one.port, timeout=self._timeout_s, context=context
             )
-        return http.client.HTTPConnection(one.host, one.port, timeout=TIMEOUT_S)
+        return http.client.HTTPConnection(one.host, one.port, timeout=self._timeout_s)
 
 
 class _Again(Exception):
@@ -168,13 +170,13 @@ def _address(url: str, *, has_token: bool, plain_http: bool) -> _Address:
     if parts.scheme not in ("http", "https") or not host or parts.username or parts.query:
         raise ConfigurationError(
             f"{url[:100]!r} is no address of a service", reason="bad_url",
-            hint="--url https://sessions.example.org, or [push] url",
+            hint="such as --url https://sessions.example.org",
         )  # fmt: skip
     is_secure = parts.scheme == "https"
     if has_token and not is_secure and not plain_http and not is_loopback(host):
         raise ConfigurationError(
             f"the token would go to {host} unprotected", reason="plain_http",
-            hint="use https, or say --plain-http if the way there is safe",
+            hint="use https; `push` takes --plain-http if the way there is safe",
         )  # fmt: skip
     return _Address(is_secure, host, port, parts.path.rstrip("/"))
 
