@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tomllib
 import urllib.request
 import venv
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from service.client import Client
+from tests.tools.archives import unpack
 from tests.tools.service import PROJECT
 from tests.tools.waiting import wait_for
 
@@ -80,8 +80,7 @@ def test_the_wheel_holds_the_rooms_and_nothing_else(built):
 
 
 def test_the_sdist_builds_the_same_wheel(built, tmp_path):
-    with tarfile.open(built[1]) as archive:
-        archive.extractall(tmp_path, filter="data")
+    unpack(built[1], tmp_path)
     (source,) = tmp_path.iterdir()
     (tmp_path / "dist").mkdir()
 

@@ -6,12 +6,13 @@ the project's own fixtures must carry the suite for everyone else.
 
 import json
 import os
-import tarfile
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
 import pytest
+
+from tests.tools.archives import unpack
 
 ENVIRONMENT = "SESSIONWATCH_CORPUS"
 ARCHIVE = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "sessions.tar.xz"
@@ -45,8 +46,7 @@ def _unpacked(archive: Path) -> Path:
     target = cache / f"sessionwatch-corpus-{stat.st_size}-{stat.st_mtime_ns}"
     if not target.is_dir():
         draft = target.with_name(f"{target.name}.{os.getpid()}")
-        with tarfile.open(archive) as packed:
-            packed.extractall(draft, filter="data")
+        unpack(archive, draft)
         try:
             draft.rename(target)
         except OSError:
