@@ -58,8 +58,12 @@ def write_sessions(root: Path, count: int, *, users: int = 5, odd_every: int = 0
 
 
 def taught(body: dict[str, Any]) -> Any:
-    """What a perfect model says: each fact with its own words as the quote."""
-    turns = [turn for turn in _shown(body) if not turn.get("context")]
+    """What a perfect model says: each fact with its own words as the quote; of two that seem to
+    contradict each other that both hold."""
+    shown = list(_shown(body))
+    if all("pair" in one for one in shown):
+        return {"verdicts": [_verdict(one) for one in shown]}
+    turns = [turn for turn in shown if not turn.get("context")]
     text = " ".join(turn["text"] for turn in turns)
     if FATES["refused"] in text:
         return Reply("", "refusal", "cyber")
@@ -96,6 +100,10 @@ def _shown(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     assert found, "the data stands between two marks"
     for line in found[2].splitlines():
         yield json.loads(line)
+
+
+def _verdict(pair: dict[str, Any]) -> dict[str, Any]:
+    return {"pair": pair["pair"], "verdict": "both_hold", "reason": "They are two exports."}
 
 
 def _item(turn: dict[str, Any]) -> dict[str, Any]:
